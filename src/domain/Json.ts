@@ -1,0 +1,63 @@
+/**
+ * JSON without loss: integers beyond 2^53 survive reading and writing, and reading never throws.
+ */
+import { Option } from "effect"
+
+// ECMAScript "JSON.parse source text access" (V8 11.4, Node 21) is not yet in TypeScript's lib.
+declare global {
+  interface JSON {
+    rawJSON(text: string): object
+    parse(
+      text: string,
+      reviver: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown
+    ): unknown
+  }
+}
+
+/** Any JSON value as read. Objects have no inherited behaviour to rely on: use {@link isRecord} and `Object.hasOwn`. */
+export type Json = null | boolean | number | bigint | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
+
+/** A JSON object. */
+export type JsonRecord = { readonly [key: string]: unknown }
+
+/** Is it a JSON object (no array, not null)? */
+export const isRecord = (u: unknown): u is JsonRecord => typeof u === "object" && u !== null && !Array.isArray(u)
+
+/** The own property `key` of an object from outside; undefined for anything inherited (`__proto__`, `constructor`). */
+export const own = (record: JsonRecord, key: string): unknown =>
+  Object.hasOwn(record, key) ? record[key] : undefined
+
+const I64_MIN = -(2n ** 63n)
+const I64_MAX = 2n ** 63n - 1n
+
+/** The value as a signed 64-bit integer, or undefined when it is none (a fraction, out of range, no number). */
+export const exactInteger = (u: unknown): bigint | undefined => {
+  if (typeof u === "number") return Number.isSafeInteger(u) ? BigInt(u) : undefined
+  return typeof u === "bigint" && u >= I64_MIN && u <= I64_MAX ? u : undefined
+}
+
+/** A count as a value that `JSON.stringify` prints with every digit. */
+export const integerToJson = (count: bigint): unknown =>
+  count >= BigInt(Number.MIN_SAFE_INTEGER) && count <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(count)
+    : JSON.rawJSON(count.toString())
+
+// Only texts with a run of 16 digits can hold an unsafe integer; the reviver costs three times a plain parse.
+const mayHoldUnsafeInteger = /\d{16}/
+
+const keepIntegers = (_key: string, value: unknown, context: { readonly source?: string }): unknown =>
+  typeof value === "number" &&
+  !Number.isSafeInteger(value) &&
+  context.source !== undefined &&
+  /^-?\d+$/.test(context.source)
+    ? BigInt(context.source)
+    : value
+
+/** Parses JSON; integers that a double cannot hold come back as `bigint`. None for text that is no JSON. */
+export const parseExact = (text: string): Option.Option<unknown> => {
+  try {
+    return Option.some(mayHoldUnsafeInteger.test(text) ? JSON.parse(text, keepIntegers) : JSON.parse(text))
+  } catch {
+    return Option.none()
+  }
+}

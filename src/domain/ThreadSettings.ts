@@ -1,0 +1,108 @@
+/**
+ * The settings that a thread runs under, and the order in which their sources are asked.
+ */
+import { Schema } from "effect"
+
+/** When the agent asks before it acts; the protocol's word, or its `granular` object. */
+export const ApprovalPolicy = Schema.Union([
+  Schema.Literals(["untrusted", "on-failure", "on-request", "never"]),
+  Schema.Struct({ granular: Schema.Record(Schema.String, Schema.Boolean) })
+])
+export type ApprovalPolicy = typeof ApprovalPolicy.Type
+
+/** The sandbox by name, as requests and `config.toml` give it. */
+export const SandboxMode = Schema.Literals(["read-only", "workspace-write", "danger-full-access"])
+export type SandboxMode = typeof SandboxMode.Type
+
+/** Older clients require this beside a sandbox policy; it always grants reading. */
+const fullAccess = Schema.Struct({ type: Schema.Literal("fullAccess") })
+
+/** What commands may touch, as the protocol spells it out (0.169, with the fields that 0.122 clients need). */
+export const SandboxPolicy = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("dangerFullAccess") }),
+  Schema.Struct({ type: Schema.Literal("readOnly"), access: fullAccess, networkAccess: Schema.Boolean }),
+  Schema.Struct({
+    type: Schema.Literal("externalSandbox"),
+    networkAccess: Schema.Literals(["restricted", "enabled"])
+  }),
+  Schema.Struct({
+    type: Schema.Literal("workspaceWrite"),
+    writableRoots: Schema.Array(Schema.String),
+    readOnlyAccess: fullAccess,
+    networkAccess: Schema.Boolean,
+    excludeTmpdirEnvVar: Schema.Boolean,
+    excludeSlashTmp: Schema.Boolean
+  })
+])
+export type SandboxPolicy = typeof SandboxPolicy.Type
+
+/** Everything that a thread needs to run, decided. */
+export interface ThreadSettings {
+  readonly model: string
+  readonly modelProvider: string
+  readonly serviceTier: string | null
+  readonly cwd: string
+  readonly approvalPolicy: ApprovalPolicy
+  readonly approvalsReviewer: string
+  readonly sandbox: SandboxPolicy
+  readonly reasoningEffort: string | null
+  /** Context window of the model in tokens where configuration names one; null otherwise. */
+  readonly modelContextWindow: bigint | null
+}
+
+/** One source's say: what it does not name is left to the next source. */
+export type SettingsSource = { readonly [K in keyof ThreadSettings]?: ThreadSettings[K] | undefined }
+
+/** The policy that a sandbox mode stands for, with Codex's defaults. */
+export const sandboxPolicy = (mode: SandboxMode): SandboxPolicy => {
+  switch (mode) {
+    case "danger-full-access":
+      return { type: "dangerFullAccess" }
+    case "read-only":
+      return { type: "readOnly", access: { type: "fullAccess" }, networkAccess: false }
+    case "workspace-write":
+      return {
+        type: "workspaceWrite",
+        writableRoots: [],
+        readOnlyAccess: { type: "fullAccess" },
+        networkAccess: false,
+        excludeTmpdirEnvVar: false,
+        excludeSlashTmp: false
+      }
+  }
+}
+
+/** What holds when nobody says otherwise (docs/codex.md, "Settings"). `cwd` is the server's own. */
+export const defaults = (cwd: string): ThreadSettings => ({
+  model: "gpt-5.4",
+  modelProvider: "openai",
+  serviceTier: null,
+  cwd,
+  approvalPolicy: "on-request",
+  approvalsReviewer: "user",
+  sandbox: sandboxPolicy("read-only"),
+  reasoningEffort: null,
+  modelContextWindow: null
+})
+
+/** Asks the sources in turn (the first that names a setting decides it): request, thread, configuration; then `base`. */
+export const resolve = (sources: ReadonlyArray<SettingsSource>, base: ThreadSettings): ThreadSettings => {
+  const pick = <K extends keyof ThreadSettings>(key: K): ThreadSettings[K] => {
+    for (const source of sources) {
+      const value = source[key]
+      if (value !== undefined) return value
+    }
+    return base[key]
+  }
+  return {
+    model: pick("model"),
+    modelProvider: pick("modelProvider"),
+    serviceTier: pick("serviceTier"),
+    cwd: pick("cwd"),
+    approvalPolicy: pick("approvalPolicy"),
+    approvalsReviewer: pick("approvalsReviewer"),
+    sandbox: pick("sandbox"),
+    reasoningEffort: pick("reasoningEffort"),
+    modelContextWindow: pick("modelContextWindow")
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Token usage: the six counters of a model response, their running total, and what a restored
+ * session says of them.
+ *
+ * All counts are tokens and 64-bit integers, kept exact as `bigint`: rollouts hold values beyond
+ * 2^53. Source of the rules: docs/codex.md, "Usage".
+ */
+import { Schema, SchemaTransformation } from "effect"
+import type { TurnId } from "./Ids.ts"
+import { exactInteger, integerToJson } from "./Json.ts"
+
+/**
+ * A token count: a signed 64-bit integer. Encoded, it is a JSON number with every digit kept;
+ * decoding accepts what {@link file://./Json.ts parseExact} makes of one.
+ */
+export const TokenCount = Schema.Unknown.check(
+  Schema.makeFilter((u) => exactInteger(u) !== undefined || "expected a 64-bit integer")
+).pipe(
+  Schema.decodeTo(
+    Schema.BigInt,
+    SchemaTransformation.transform({
+      decode: (u) => exactInteger(u) ?? 0n,
+      encode: (count) => integerToJson(count)
+    })
+  )
+)
+export type TokenCount = typeof TokenCount.Type
+
+/** Tokens of one or of many model responses. `cached` and `cacheWrite` are parts of input, `reasoning` of output. */
+export interface TokenUsage {
+  readonly totalTokens: bigint
+  readonly inputTokens: bigint
+  readonly cachedInputTokens: bigint
+  readonly cacheWriteInputTokens: bigint
+  readonly outputTokens: bigint
+  readonly reasoningOutputTokens: bigint
+}
+
+/** {@link TokenUsage} as the protocol writes it (`TokenUsageBreakdown`, key order kept). */
+export const TokenUsage: Schema.Codec<TokenUsage, unknown> = Schema.Struct({
+  totalTokens: TokenCount,
+  inputTokens: TokenCount,
+  cachedInputTokens: TokenCount,
+  cacheWriteInputTokens: TokenCount,
+  outputTokens: TokenCount,
+  reasoningOutputTokens: TokenCount
+})
+
+/** No tokens at all. */
+export const zero: TokenUsage = {
+  totalTokens: 0n,
+  inputTokens: 0n,
+  cachedInputTokens: 0n,
+  cacheWriteInputTokens: 0n,
+  outputTokens: 0n,
+  reasoningOutputTokens: 0n
+}
+
+/**
+ * True when the record cannot be a real response's usage: a total with every part zero, which is
+ * what Codex writes for its own guess after a compaction, a rollback or a full context window.
+ */
+export const isEstimate = (usage: TokenUsage): boolean =>
+  usage.totalTokens !== 0n &&
+  usage.inputTokens === 0n &&
+  usage.cachedInputTokens === 0n &&
+  usage.cacheWriteInputTokens === 0n &&
+  usage.outputTokens === 0n &&
+  usage.reasoningOutputTokens === 0n
+
+/** A session's usage at one moment, whole and read-only. */
+export interface TokenUsageInfo {
+  /** Spent over the thread's whole life, rolled-back turns included. */
+  readonly total: TokenUsage
+  /** Of the latest model response (not of the latest turn). */
+  readonly last: TokenUsage
+  /** Context window of the model that answered, in tokens; null when the record did not say. */
+  readonly modelContextWindow: bigint | null
+  /** Which of the two figures is Codex's guess, or was built on one. */
+  readonly estimated: { readonly total: boolean; readonly last: boolean }
+}
+
+/** {@link TokenUsageInfo} as the protocol writes it (`ThreadTokenUsage`). */
+export const ThreadTokenUsage = Schema.Struct({
+  total: TokenUsage,
+  last: TokenUsage,
+  modelContextWindow: Schema.NullOr(TokenCount)
+})
+export type ThreadTokenUsage = typeof ThreadTokenUsage.Type
+
+/** What a rollout tells about usage once it is read whole. */
+export interface RestoredUsage {
+  readonly info: TokenUsageInfo
+  /** The turn that the numbers belong to; null when no surviving turn can own them (then nothing is replayed). */
+  readonly owner: TurnId | null
+  /** Spent by the source before it was forked into this thread; null when the thread is no fork. */
+  readonly inherited: TokenUsage | null
+}

@@ -1,0 +1,38 @@
+/**
+ * A turn: what one request to the agent brought about, in the protocol's shape (`Turn` of 0.169).
+ */
+import { Schema } from "effect"
+import { TurnId } from "./Ids.ts"
+import { ThreadItem } from "./ThreadItem.ts"
+
+/** `inProgress` only while an agent runs it here; a turn found open in a rollout at rest is `interrupted`. */
+export const TurnStatus = Schema.Literals(["completed", "interrupted", "failed", "inProgress"])
+export type TurnStatus = typeof TurnStatus.Type
+
+/** Why a turn failed. `codexErrorInfo` is the protocol's tag or tagged object, null when there is none. */
+export const TurnError = Schema.Struct({
+  message: Schema.String,
+  codexErrorInfo: Schema.Unknown,
+  additionalDetails: Schema.NullOr(Schema.String),
+  misalignment: Schema.Unknown
+})
+export type TurnError = typeof TurnError.Type
+
+/** How much of a turn's items a payload carries. `summary`: the first user message and the final agent message. */
+export const TurnItemsView = Schema.Literals(["notLoaded", "summary", "full"])
+export type TurnItemsView = typeof TurnItemsView.Type
+
+export const Turn = Schema.Struct({
+  id: TurnId,
+  /** The first turn of the chain of work that led here; null in older history. */
+  rootTurnId: Schema.NullOr(Schema.String),
+  items: Schema.Array(ThreadItem),
+  itemsView: TurnItemsView,
+  status: TurnStatus,
+  error: Schema.NullOr(TurnError),
+  /** Unix seconds; null where history did not record it. */
+  startedAt: Schema.NullOr(Schema.Finite),
+  completedAt: Schema.NullOr(Schema.Finite),
+  durationMs: Schema.NullOr(Schema.Finite)
+})
+export type Turn = typeof Turn.Type

@@ -1,0 +1,239 @@
+/**
+ * Connections, and what reaches them: responses and notifications, each through one bounded,
+ * ordered outbox per connection.
+ *
+ * Three ways out: `respond` (to the requester, makes the receipt that a replay needs), `notify` (to
+ * one connection) and `broadcast` / `publish` (to all, to a thread's subscribers). The first two wait
+ * for room; the last two never wait for a slow client: one whose outbox overflows is closed.
+ */
+import { Cause, Clock, Context, Deferred, Effect, Exit, Layer, Queue, Schema, Scope } from "effect"
+import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
+import type { Notification } from "../domain/Notification.ts"
+
+/** What a transport writes, in this order. */
+export type Outbound =
+  | { readonly _tag: "Response"; readonly frame: string }
+  | { readonly _tag: "Notification"; readonly notification: Notification; readonly emittedAtMs: number }
+
+/** The connection is gone; nothing can be sent to it any more. */
+export class ConnectionClosed extends Schema.TaggedError<ConnectionClosed>()("ConnectionClosed", {
+  connectionId: ConnectionId
+}) {
+  override get message(): string {
+    return `connection ${this.connectionId} is closed`
+  }
+}
+
+class Receipt {
+  readonly connectionId: ConnectionId
+  readonly requestId: RequestId
+  // A private member makes the type nominal: only this module can produce a receipt.
+  private readonly sent = true
+  constructor(connectionId: ConnectionId, requestId: RequestId) {
+    this.connectionId = connectionId
+    this.requestId = requestId
+    void this.sent
+  }
+}
+
+/**
+ * Proof that a request's successful response is in its connection's outbox, so that whatever is put
+ * there next comes after it. Only {@link Connection.respond} makes one.
+ */
+export type ResponseReceipt = Receipt
+
+/** One client, as the services see it. */
+export interface Connection {
+  readonly id: ConnectionId
+  /** Closed with the connection; subscriptions live in it. */
+  readonly scope: Scope.Scope
+  /** Puts a successful response into the outbox, waiting for room. */
+  readonly respond: (requestId: RequestId, frame: string) => Effect.Effect<ResponseReceipt, ConnectionClosed>
+  /** Puts an error response into the outbox, waiting for room. There is no receipt: nothing may be replayed after it. */
+  readonly reject: (frame: string) => Effect.Effect<void, ConnectionClosed>
+  /** Sends a notification to this connection only, waiting for room; dropped when the client opted out or is gone. */
+  readonly notify: (notification: Notification) => Effect.Effect<void>
+  /** After the handshake: broadcasts reach the connection from now on, but for the methods in `optOut`. */
+  readonly open: (options: { readonly optOut: ReadonlySet<string> }) => Effect.Effect<void>
+  /** Everything waiting in the outbox, at least one entry; ends when the connection does. */
+  readonly take: Effect.Effect<ReadonlyArray<Outbound>, Cause.Done>
+  /** No more is accepted; `take` drains what is queued, then ends. */
+  readonly end: Effect.Effect<void>
+  /** Completes when the connection was closed from this side, with the reason for the transport's closing frame. */
+  readonly closed: Effect.Effect<"overflow">
+}
+
+export interface ConnectOptions {
+  /** Entries in the outbox before `respond` and `notify` wait. Default 256. */
+  readonly capacity?: number
+  /** Entries in the outbox at which a broadcast closes the connection instead. Default 4096. */
+  readonly overflow?: number
+}
+
+export class NotificationDelivery extends Context.Service<
+  NotificationDelivery,
+  {
+    /** Registers a client for as long as the scope lasts. */
+    readonly connect: (options?: ConnectOptions) => Effect.Effect<Connection, never, Scope.Scope>
+    /** Sends to every open connection that did not opt out. */
+    readonly broadcast: (notification: Notification) => Effect.Effect<void>
+    /** Sends to every subscriber of the thread that did not opt out. */
+    readonly publish: (threadId: ThreadId, notification: Notification) => Effect.Effect<void>
+    /** Subscribes for as long as the scope lasts; several subscriptions of one connection count once per event. */
+    readonly subscription: (connection: Connection, threadId: ThreadId) => Effect.Effect<void, never, Scope.Scope>
+    /** Subscribes until {@link unsubscribe} or the end of the connection; once is enough. */
+    readonly subscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<void>
+    /** False when there was no subscription made by {@link subscribe}. */
+    readonly unsubscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<boolean>
+    /** The connections that hear the thread's events. */
+    readonly subscribers: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<ConnectionId>>
+  }
+>()("rethread/services/NotificationDelivery") {
+  static readonly layer: Layer.Layer<NotificationDelivery> = Layer.sync(NotificationDelivery, () => make())
+}
+
+interface Registered {
+  readonly connection: Connection
+  readonly scope: Scope.Closeable
+  /** Never waits. False when the connection is closed, also when this offer was the one too many. */
+  readonly push: (notification: Notification, now: number) => boolean
+  readonly kept: Map<ThreadId, Scope.Closeable>
+  open: boolean
+  optOut: ReadonlySet<string>
+}
+
+const make = (): NotificationDelivery["Service"] => {
+  const registered = new Map<ConnectionId, Registered>()
+  const subscriptions = new Map<ThreadId, Map<ConnectionId, number>>()
+  let connections = 0
+
+  const connect = Effect.fnUntraced(function* (options?: ConnectOptions) {
+    const capacity = options?.capacity ?? 256
+    const overflow = Math.max(options?.overflow ?? 4096, capacity)
+    const id = ConnectionId.make(connections++)
+    const queue = yield* Queue.unbounded<Outbound, Cause.Done>()
+    const closed = yield* Deferred.make<"overflow">()
+    const scope = yield* Scope.make()
+    // Producers that wait for room, first come first served: order within one fiber, and across fibers, is kept.
+    const waiting: Array<() => void> = []
+    let gone = false
+
+    const room = Effect.callback<void>((resume) => {
+      if (gone || (waiting.length === 0 && Queue.sizeUnsafe(queue) < capacity)) return resume(Effect.void)
+      const wake = () => resume(Effect.void)
+      waiting.push(wake)
+      return Effect.sync(() => {
+        const at = waiting.indexOf(wake)
+        if (at >= 0) waiting.splice(at, 1)
+      })
+    })
+    const admit = () => {
+      let free = gone ? waiting.length : capacity - Queue.sizeUnsafe(queue)
+      while (free-- > 0 && waiting.length > 0) waiting.shift()?.()
+    }
+    const offer = (entry: Outbound): Effect.Effect<void, ConnectionClosed> =>
+      Effect.flatMap(room, () =>
+        !gone && Queue.offerUnsafe(queue, entry) ? Effect.void : Effect.fail(new ConnectionClosed({ connectionId: id }))
+      )
+    const shut = (then: (queue: Queue.Queue<Outbound, Cause.Done>) => Effect.Effect<unknown>) =>
+      Effect.suspend(() => {
+        gone = true
+        admit()
+        return Effect.asVoid(then(queue))
+      })
+
+    const connection: Connection = {
+      id,
+      scope,
+      respond: (requestId, frame) => Effect.as(offer({ _tag: "Response", frame }), new Receipt(id, requestId)),
+      reject: (frame) => offer({ _tag: "Response", frame }),
+      notify: (notification) =>
+        Effect.flatMap(Clock.currentTimeMillis, (emittedAtMs) =>
+          entry.optOut.has(notification.method)
+            ? Effect.void
+            : Effect.ignore(offer({ _tag: "Notification", notification, emittedAtMs }))
+        ),
+      open: ({ optOut }) =>
+        Effect.sync(() => {
+          entry.open = true
+          entry.optOut = optOut
+        }),
+      take: Effect.tap(Queue.takeAll(queue), () => Effect.sync(admit)),
+      end: shut(Queue.end),
+      closed: Deferred.await(closed)
+    }
+    const entry: Registered = {
+      connection,
+      scope,
+      kept: new Map(),
+      open: false,
+      optOut: new Set(),
+      push: (notification, emittedAtMs) => {
+        if (gone) return false
+        if (Queue.sizeUnsafe(queue) < overflow) {
+          return Queue.offerUnsafe(queue, { _tag: "Notification", notification, emittedAtMs })
+        }
+        gone = true
+        admit()
+        Deferred.doneUnsafe(closed, Exit.succeed("overflow"))
+        return false
+      }
+    }
+    registered.set(id, entry)
+    yield* Effect.addFinalizer((exit) =>
+      Effect.suspend(() => {
+        registered.delete(id)
+        return Effect.andThen(shut(Queue.shutdown), Scope.close(scope, exit))
+      })
+    )
+    return connection
+  })
+
+  const deliver = (notification: Notification, to: (entry: Registered) => boolean) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      for (const entry of registered.values()) {
+        if (to(entry) && !entry.optOut.has(notification.method)) entry.push(notification, now)
+      }
+    })
+
+  const subscription = (connection: Connection, threadId: ThreadId) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const counts = subscriptions.get(threadId) ?? new Map<ConnectionId, number>()
+        subscriptions.set(threadId, counts)
+        counts.set(connection.id, (counts.get(connection.id) ?? 0) + 1)
+      }),
+      () =>
+        Effect.sync(() => {
+          const counts = subscriptions.get(threadId)
+          const count = counts?.get(connection.id) ?? 0
+          if (count > 1) counts?.set(connection.id, count - 1)
+          else counts?.delete(connection.id)
+          if (counts?.size === 0) subscriptions.delete(threadId)
+        })
+    )
+
+  return NotificationDelivery.of({
+    connect,
+    broadcast: (notification) => deliver(notification, (entry) => entry.open),
+    publish: (threadId, notification) =>
+      deliver(notification, (entry) => subscriptions.get(threadId)?.has(entry.connection.id) === true),
+    subscription,
+    subscribe: Effect.fn("NotificationDelivery.subscribe")(function* (connection, threadId) {
+      const entry = registered.get(connection.id)
+      if (entry === undefined || entry.kept.has(threadId)) return
+      const scope = yield* Scope.fork(entry.scope)
+      entry.kept.set(threadId, scope)
+      yield* Scope.provide(subscription(connection, threadId), scope)
+    }),
+    unsubscribe: Effect.fn("NotificationDelivery.unsubscribe")(function* (connection, threadId) {
+      const kept = registered.get(connection.id)?.kept
+      const scope = kept?.get(threadId)
+      if (scope === undefined) return false
+      kept?.delete(threadId)
+      yield* Scope.close(scope, Exit.void)
+      return true
+    }),
+    subscribers: (threadId) => Effect.sync(() => Array.from(subscriptions.get(threadId)?.keys() ?? []))
+  })
+}

@@ -1,0 +1,71 @@
+/**
+ * Where rollouts live. A store finds, reads, lists and creates whole files of bytes; it does not
+ * know what a line means.
+ *
+ * Layers: `layers/memory/MemoryRolloutStore.ts`, `layers/codex-home/CodexHomeStore.ts`. The suite
+ * `test/conformance/RolloutStoreSuite.ts` runs against each.
+ */
+import { Context, type Effect, type Stream } from "effect"
+import type { ThreadId } from "../domain/Ids.ts"
+import type { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "./ThreadError.ts"
+
+/** A rollout that the store has, without its content. */
+export interface RolloutRef {
+  /** The thread that the rollout is named after (its `session_meta` may disagree). */
+  readonly threadId: ThreadId
+  /** Absolute path, or whatever names the rollout in this store; what clients see as `Thread.path`. */
+  readonly path: string
+  readonly archived: boolean
+  /** Set on a rollout that continues the thread after a revert (`…_<segment>.jsonl`); null on the thread's first. */
+  readonly segmentId: string | null
+}
+
+/** What tells whether a rollout changed. */
+export interface RolloutStat {
+  /** Bytes as stored (of a compressed rollout: compressed). */
+  readonly size: number
+  /** Unix milliseconds of the last change. */
+  readonly modifiedAt: number
+  /** Equal exactly when nothing changed: size, time and identity of the file in one. */
+  readonly version: string
+}
+
+/** A rollout to be written whole. */
+export interface NewRollout {
+  readonly threadId: ThreadId
+  /** Unix milliseconds; names the file and its folder in local time. */
+  readonly createdAt: number
+}
+
+export class RolloutStore extends Context.Service<
+  RolloutStore,
+  {
+    /**
+     * The rollout that a thread lives in now: of several the latest segment, then the newest file; a plain file hides a
+     * compressed one. An archived thread is an error unless `archived` allows it.
+     */
+    readonly locate: (
+      threadId: ThreadId,
+      options?: { readonly archived?: boolean }
+    ) => Effect.Effect<RolloutRef, ThreadNotFound | ThreadArchived | RolloutStoreError>
+    /** The rollout at a path that a client gave (relative: under the store's root), after every symbolic link. */
+    readonly resolve: (path: string) => Effect.Effect<RolloutRef, PathRefused | RolloutStoreError>
+    /** Every rollout of a thread, first written first: what a paginated history's bases are looked up in. */
+    readonly segments: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<RolloutRef>, RolloutStoreError>
+    readonly stat: (ref: RolloutRef) => Effect.Effect<RolloutStat, ThreadNotFound | RolloutStoreError>
+    /**
+     * The rollout's bytes in order, decompressed, in chunks of at most 1 MiB. A chunk's memory is the reader's only until
+     * it asks for the next one.
+     */
+    readonly read: (ref: RolloutRef) => Stream.Stream<Uint8Array, ThreadNotFound | RolloutStoreError>
+    /** One current rollout per thread, in no order: all active ones, or all archived ones. */
+    readonly list: (options: { readonly archived: boolean }) => Stream.Stream<RolloutRef, RolloutStoreError>
+    /** Writes a new active rollout; it appears whole or not at all. */
+    readonly create: <E>(
+      rollout: NewRollout,
+      content: Stream.Stream<Uint8Array, E>
+    ) => Effect.Effect<RolloutRef, RolloutStoreError | E>
+    /** The names that people gave to threads. */
+    readonly names: Effect.Effect<ReadonlyMap<ThreadId, string>, RolloutStoreError>
+  }
+>()("rethread/services/RolloutStore") {}
