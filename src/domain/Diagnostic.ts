@@ -19,7 +19,8 @@ export const DiagnosticReason = Schema.Literals([
   "unknownEventType",
   "unknownItemType",
   "lineTooLong",
-  "unusableItem"
+  "unusableItem",
+  "missingBase"
 ])
 export type DiagnosticReason = typeof DiagnosticReason.Type
 

@@ -12,6 +12,7 @@ const params = {
   "thread/status/changed": Schema.Struct({ threadId: ThreadId, status: ThreadStatus }),
   "thread/closed": Schema.Struct({ threadId: ThreadId }),
   "thread/tokenUsage/updated": Schema.Struct({ threadId: ThreadId, turnId: TurnId, tokenUsage: ThreadTokenUsage }),
+  warning: Schema.Struct({ threadId: Schema.NullOr(ThreadId), message: Schema.String }),
   configWarning: Schema.Struct({ summary: Schema.String, details: Schema.NullOr(Schema.String) })
 }
 

@@ -3,7 +3,7 @@
  * that an item goes to every face as it is. Field order is the protocol's.
  *
  * Absent values are `null`, as on the wire. A kind that this version does not know is kept whole
- * ({@link UnknownItem}); its `type` is branded, so a match on the known kinds stays exhaustive.
+ * ({@link UnknownItem}).
  */
 import { Schema } from "effect"
 import { ItemId } from "./Ids.ts"
@@ -23,11 +23,11 @@ export const UserInput = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text"), text: Text, text_elements: Schema.Array(Schema.Unknown) }),
   Schema.Struct({
     type: Schema.Literal("image"),
-    detail: Schema.optionalKey(Text),
     url: Schema.optionalKey(Text),
-    fileId: Schema.optionalKey(Text)
+    fileId: Schema.optionalKey(Text),
+    detail: Nullable(Text)
   }),
-  Schema.Struct({ type: Schema.Literal("localImage"), detail: Schema.optionalKey(Text), path: Text }),
+  Schema.Struct({ type: Schema.Literal("localImage"), detail: Nullable(Text), path: Text }),
   Schema.Struct({
     type: Schema.Literal("audio"),
     url: Schema.optionalKey(Text),
@@ -232,10 +232,11 @@ export const ImageGenerationItem = Schema.Struct({
   id: ItemId,
   status: Text,
   revisedPrompt: Nullable(Text),
+  result: Text,
+  transparentBackground: Nullable(Schema.Boolean),
   failure: Schema.Unknown,
   savedPath: Schema.optionalKey(Text),
   generationId: Nullable(Text),
-  result: Text,
   ...times
 })
 export type ImageGenerationItem = typeof ImageGenerationItem.Type
@@ -263,7 +264,23 @@ export const ContextCompactionItem = Schema.Struct({
 })
 export type ContextCompactionItem = typeof ContextCompactionItem.Type
 
-const known = [
+
+/**
+ * An item of a kind that this version does not know, whole. The protocol has no such kind, and clients refuse a response
+ * that holds one they do not know: the Codex wire leaves these items out.
+ */
+export const UnknownItem = Schema.Struct({
+  type: Schema.Literal("unknown"),
+  id: ItemId,
+  /** The kind's name as recorded. */
+  kind: Text,
+  record: Schema.Record(Text, Schema.Unknown),
+  ...times
+})
+export type UnknownItem = typeof UnknownItem.Type
+
+/** Any item of a turn; discriminated by `type`, so that a match over the kinds is checked to be complete. */
+export const ThreadItem = Schema.Union([
   UserMessageItem,
   HookPromptItem,
   AgentMessageItem,
@@ -282,23 +299,7 @@ const known = [
   ImageGenerationItem,
   EnteredReviewModeItem,
   ExitedReviewModeItem,
-  ContextCompactionItem
-] as const
-
-const knownTypes: ReadonlySet<string> = new Set(known.map((schema) => schema.fields.type.literal))
-
-/** The name of an item kind from a later version. */
-export const UnknownItemType = Schema.String.check(
-  Schema.makeFilter((type) => !knownTypes.has(type) || "a known item kind")
-).pipe(Schema.brand("UnknownItemType"))
-export type UnknownItemType = typeof UnknownItemType.Type
-
-/** An item of a kind that this version does not know, with every field that it came with. */
-export const UnknownItem = Schema.StructWithRest(Schema.Struct({ type: UnknownItemType, id: ItemId, ...times }), [
-  Schema.Record(Schema.String, Schema.Unknown)
+  ContextCompactionItem,
+  UnknownItem
 ])
-export type UnknownItem = typeof UnknownItem.Type
-
-/** Any item of a turn; discriminated by `type`. */
-export const ThreadItem = Schema.Union([...known, UnknownItem])
 export type ThreadItem = typeof ThreadItem.Type

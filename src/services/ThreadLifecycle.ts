@@ -7,12 +7,16 @@
  * that only a sent response gives; `follow` wants what only `replay` gives. A program in another
  * order does not compile (`test/types/pipeline.types.ts`).
  */
-import { Context, type Effect } from "effect"
-import type { ThreadId, TurnId } from "../domain/Ids.ts"
-import type { SettingsSource } from "../domain/ThreadSettings.ts"
-import type { Connection, ResponseReceipt } from "./NotificationDelivery.ts"
-import type { ThreadError } from "./ThreadError.ts"
-import type { Snapshot } from "./Threads.ts"
+import { Context, Effect, Equal, Layer } from "effect"
+import type { SecureRandom } from "effect/crypto"
+import type { ThreadId } from "../domain/Ids.ts"
+import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
+import { type Connection, NotificationDelivery, type ResponseReceipt } from "./NotificationDelivery.ts"
+import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
+import type { SessionReconstruction } from "./SessionReconstruction.ts"
+import { InvalidRequest, type ThreadError } from "./ThreadError.ts"
+import { type ForkRequest, make as makeForks, type NewThreadRequest } from "./ThreadForks.ts"
+import { type LoadedThread, type Snapshot, Threads } from "./Threads.ts"
 
 /** Which thread to resume. With `path` or `history`, a `threadId` that is loaded must agree with it. */
 export type ResumeTarget =
@@ -20,22 +24,8 @@ export type ResumeTarget =
   | { readonly by: "path"; readonly path: string; readonly threadId: ThreadId | null }
   | { readonly by: "history"; readonly items: ReadonlyArray<unknown>; readonly threadId: ThreadId | null }
 
-export interface ResumeRequest {
+export interface ResumeRequest extends NewThreadRequest {
   readonly target: ResumeTarget
-  readonly overrides: SettingsSource
-  /** Name of the client, recorded on a thread that the request creates. */
-  readonly originator: string
-}
-
-export interface ForkRequest {
-  readonly source: { readonly by: "id"; readonly threadId: ThreadId } | { readonly by: "path"; readonly path: string }
-  /** Where the copy ends: with the last turn, with this one, or before this one. */
-  readonly until: { readonly field: "lastTurnId" | "beforeTurnId"; readonly turnId: TurnId } | null
-  /** Kept in memory only. */
-  readonly ephemeral: boolean
-  readonly overrides: SettingsSource
-  readonly threadSource: string | null
-  readonly originator: string
 }
 
 /** How the client came to the thread. */
@@ -45,11 +35,14 @@ class AttachedStage {
   readonly connection: Connection
   readonly kind: AttachKind
   readonly snapshot: Snapshot
+  /** What the client should know about its request, beside the answer. */
+  readonly warnings: ReadonlyArray<string>
   private readonly stage = "attached"
-  constructor(connection: Connection, kind: AttachKind, snapshot: Snapshot) {
+  constructor(connection: Connection, kind: AttachKind, snapshot: Snapshot, warnings: ReadonlyArray<string>) {
     this.connection = connection
     this.kind = kind
     this.snapshot = snapshot
+    this.warnings = warnings
     void this.stage
   }
 }
@@ -79,8 +72,116 @@ export class ThreadLifecycle extends Context.Service<
     /** Lets the thread's events through to the connection; announces a new thread to everybody. */
     readonly follow: (replayed: Replayed) => Effect.Effect<void>
   }
->()("rethread/services/ThreadLifecycle") {}
+>()("rethread/services/ThreadLifecycle") {
+  static readonly layer: Layer.Layer<
+    ThreadLifecycle,
+    never,
+    Threads | RolloutStore | SessionReconstruction | NotificationDelivery | SecureRandom.SecureRandom
+  > = Layer.effect(
+    ThreadLifecycle,
+    Effect.suspend(() => make)
+  )
+}
 
-/** The stage constructors, for implementations of the service in this module only. */
-const stages = { AttachedStage, ReplayedStage }
-void stages
+const make = Effect.gen(function* () {
+  const threads = yield* Threads
+  const store = yield* RolloutStore
+  const delivery = yield* NotificationDelivery
+  const forks = yield* makeForks
+
+  const attach = Effect.fnUntraced(function* (
+    connection: Connection,
+    kind: AttachKind,
+    thread: LoadedThread,
+    warnings: ReadonlyArray<string>
+  ) {
+    const snapshot = yield* threads.snapshot(thread)
+    return new AttachedStage(connection, kind, snapshot, warnings)
+  })
+
+  /** A loaded thread runs under the settings that it has: what a second client asks for besides is not applied. */
+  const ignored = (thread: LoadedThread, overrides: SettingsSource): ReadonlyArray<string> => {
+    const names = overriddenBy(thread.settings, overrides)
+    return names.length === 0
+      ? []
+      : [`thread ${thread.session.meta.id} is already loaded: ${names.join(", ")} of this request had no effect`]
+  }
+
+  const rejoin = (connection: Connection, thread: LoadedThread, overrides: SettingsSource) =>
+    attach(connection, "rejoin", thread, ignored(thread, overrides))
+
+  const load = Effect.fnUntraced(function* (connection: Connection, ref: RolloutRef, overrides: SettingsSource) {
+    const { cold, thread } = yield* threads.load(ref, overrides)
+    return cold ? yield* attach(connection, "cold", thread, []) : yield* rejoin(connection, thread, overrides)
+  })
+
+  const stale = (requested: string, thread: LoadedThread) =>
+    new InvalidRequest({
+      field: "path",
+      detail: `cannot resume running thread ${thread.session.meta.id} with stale path: requested \`${requested}\`, active \`${thread.session.ref.path}\``
+    })
+
+  const resume = Effect.fn("ThreadLifecycle.resume")(function* (connection: Connection, request: ResumeRequest) {
+    const { overrides, target } = request
+    const running = target.threadId === null ? undefined : yield* threads.find(target.threadId)
+    switch (target.by) {
+      case "id":
+        return running === undefined
+          ? yield* load(connection, yield* store.locate(target.threadId), overrides)
+          : yield* rejoin(connection, running, overrides)
+      case "path": {
+        if (running !== undefined && (running.ephemeral || running.session.ref.path === target.path)) {
+          if (running.ephemeral) return yield* stale(target.path, running)
+          return yield* rejoin(connection, running, overrides)
+        }
+        const ref = yield* store.resolve(target.path)
+        if (running !== undefined && running.session.ref.path !== ref.path) return yield* stale(target.path, running)
+        return yield* load(connection, ref, overrides)
+      }
+      case "history": {
+        if (running !== undefined) {
+          return yield* new InvalidRequest({
+            field: "history",
+            detail: `cannot resume thread ${running.session.meta.id} with history while it is already running`
+          })
+        }
+        return yield* attach(connection, "history", yield* forks.ofHistory(target.items, request), [])
+      }
+    }
+  })
+
+  return ThreadLifecycle.of({
+    resume,
+    fork: Effect.fn("ThreadLifecycle.fork")(function* (connection, request) {
+      return yield* attach(connection, "fork", yield* forks.fork(request), [])
+    }),
+    replay: Effect.fn("ThreadLifecycle.replay")(function* (receipt, attached) {
+      const { connection, snapshot } = attached
+      const { thread, usage } = snapshot
+      // A receipt of another connection proves nothing about this one.
+      if (receipt.connectionId === connection.id && usage !== null && usage.owner !== null) {
+        yield* connection.notify({
+          method: "thread/tokenUsage/updated",
+          params: { threadId: thread.id, turnId: usage.owner, tokenUsage: usage.info }
+        })
+      }
+      return new ReplayedStage(attached)
+    }),
+    follow: Effect.fn("ThreadLifecycle.follow")(function* ({ attached }) {
+      const { connection, kind, snapshot, warnings } = attached
+      const threadId = snapshot.thread.id
+      for (const message of warnings) yield* connection.notify({ method: "warning", params: { threadId, message } })
+      yield* delivery.subscribe(connection, threadId)
+      if (kind === "fork") {
+        yield* delivery.broadcast({ method: "thread/started", params: { thread: { ...snapshot.thread, turns: [] } } })
+      }
+    })
+  })
+})
+
+const overriddenBy = (settings: ThreadSettings, overrides: SettingsSource): ReadonlyArray<string> => {
+  const current: SettingsSource = settings
+  return Object.entries(overrides)
+    .filter(([name, value]) => value !== undefined && !Equal.equals(value, Object.entries(current).find(([key]) => key === name)?.[1]))
+    .map(([name]) => name)
+}

@@ -1,0 +1,148 @@
+/**
+ * The third projection: what the model sees next.
+ *
+ * It holds places of lines, not their content: a long conversation costs a few words an item, and the
+ * items are read when a turn needs them. Items are filed under the turn they belong to, so that a
+ * rollback takes from the model exactly what it takes from the user. Source: docs/codex.md, "Model context".
+ */
+import { isRecord, type JsonRecord, own } from "./Json.ts"
+import type { RolloutLine } from "./RolloutLine.ts"
+import { isContextual, type TurnHistory, type TurnSerial } from "./TurnHistory.ts"
+
+/** Where a line is: the rollout (of a chain of them, base first), the line's number, its bytes. */
+export interface LinePlace {
+  readonly segment: number
+  readonly line: number
+  readonly offset: number
+  readonly length: number
+}
+
+/** One part of the model's input. `summary`: a compaction's text, sent as a user message. */
+export interface ContextEntry {
+  readonly kind: "item" | "summary"
+  readonly at: LinePlace
+}
+
+/** The model's next input, as places. */
+export interface ModelContext {
+  /** The compaction whose `replacement_history` comes first; null without one. */
+  readonly base: LinePlace | null
+  readonly entries: ReadonlyArray<ContextEntry>
+}
+
+/** The fold. Step it after the turn history has seen the line. */
+export interface ContextHistory {
+  readonly step: (line: RolloutLine, segment: number, turns: TurnHistory) => void
+  /** Is the conversation of an implied turn waiting for the agent (a question or a tool call without an answer)? */
+  readonly awaitsAgent: () => boolean
+  readonly result: (turns: TurnHistory) => ModelContext
+}
+
+interface Filed {
+  readonly serial: TurnSerial | null
+  readonly kind: "item" | "summary" | "replacement"
+  readonly fromUser: boolean
+  readonly at: LinePlace
+}
+
+/** The text of a message item's parts, joined. */
+export const messageText = (item: JsonRecord): string => {
+  const content = own(item, "content")
+  return (Array.isArray(content) ? content : [])
+    .map((part) => (isRecord(part) ? own(part, "text") : undefined))
+    .filter((text) => typeof text === "string")
+    .join("")
+}
+
+/** Did a person say it? (Codex files instructions and notices under the user's role too.) */
+export const isFromUser = (item: JsonRecord): boolean =>
+  own(item, "type") === "message" && own(item, "role") === "user" && !isContextual(messageText(item))
+
+/** An empty context. */
+export const make = (): ContextHistory => {
+  const filed: Array<Filed> = []
+  // In history without explicit turns a user's item comes just before the event that opens its turn.
+  let early: Array<Omit<Filed, "serial">> = []
+  let awaiting = false
+
+  const fileEarly = (turns: TurnHistory) => {
+    for (const entry of early) filed.push({ ...entry, serial: turns.activeTurn() })
+    early = []
+  }
+
+  return {
+    step: (line, segment, turns) => {
+      const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
+      const record = line.record
+      switch (record._tag) {
+        case "ResponseItem":
+        case "BareItem": {
+          const { item, type } = record.item
+          const fromUser = isFromUser(item)
+          if (fromUser || type.endsWith("_call") || type.endsWith("_call_output")) awaiting = true
+          else if (type === "message" && own(item, "role") === "assistant") awaiting = false
+          if (record._tag === "ResponseItem" && fromUser && !turns.inExplicitTurn()) {
+            early.push({ kind: "item", fromUser, at })
+            return
+          }
+          fileEarly(turns)
+          filed.push({ serial: turns.activeTurn(), kind: "item", fromUser, at })
+          return
+        }
+        case "Compacted": {
+          fileEarly(turns)
+          const replaced = Array.isArray(record.compacted.replacement_history)
+          filed.push({ serial: turns.activeTurn(), kind: replaced ? "replacement" : "summary", fromUser: true, at })
+          return
+        }
+        case "Event": {
+          const { type } = record.event
+          if (type === "user_message") fileEarly(turns)
+          else if (type === "agent_message" || type === "turn_aborted" || type === "task_complete") awaiting = false
+          return
+        }
+        case "SessionMeta":
+        case "TurnContext":
+        case "Ignored":
+          return
+      }
+    },
+    awaitsAgent: () => awaiting,
+    result: (turns) => {
+      fileEarly(turns)
+      let base: LinePlace | null = null
+      let kept: Array<Filed> = []
+      for (const entry of filed) {
+        if (entry.serial !== null && !turns.survives(entry.serial)) continue
+        if (entry.kind === "replacement") {
+          base = entry.at
+          kept = []
+        } else {
+          if (entry.kind === "summary") kept = kept.filter((earlier) => earlier.fromUser && earlier.kind === "item")
+          kept.push(entry)
+        }
+      }
+      return {
+        base,
+        entries: kept.map((entry) => ({ kind: entry.kind === "summary" ? "summary" : "item", at: entry.at }))
+      }
+    }
+  }
+}
+
+/**
+ * Makes a list of items sendable: an output without its call is left out; a call without an output gets
+ * one that says it was aborted, right after it.
+ */
+export const complete = (items: ReadonlyArray<JsonRecord>): ReadonlyArray<JsonRecord> => {
+  const typed = (item: JsonRecord, suffix: string) => String(own(item, "type")).endsWith(suffix)
+  const callId = (item: JsonRecord) => own(item, "call_id")
+  const calls = new Set(items.filter((item) => typed(item, "_call")).map(callId))
+  const answered = new Set(items.filter((item) => typed(item, "_call_output")).map(callId))
+  return items.flatMap((item) => {
+    if (typed(item, "_call_output")) return calls.has(callId(item)) ? [item] : []
+    if (!typed(item, "_call") || callId(item) === undefined || answered.has(callId(item))) return [item]
+    const type = own(item, "type") === "custom_tool_call" ? "custom_tool_call_output" : "function_call_output"
+    return [item, { type, call_id: callId(item), output: "aborted" }]
+  })
+}

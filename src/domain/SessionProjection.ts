@@ -1,0 +1,141 @@
+/**
+ * One pass over a thread's lines: the three projections together, and the few facts that are not theirs.
+ *
+ * A thread may live in several rollouts (a paginated fork or revert goes on from a base): their lines
+ * are stepped in order, base first, each with the number of its segment.
+ */
+import type { Diagnostic } from "./Diagnostic.ts"
+import type { TurnId } from "./Ids.ts"
+import * as ContextHistory from "./ModelContext.ts"
+import type { LinePlace, ModelContext } from "./ModelContext.ts"
+import * as PersistedSettings from "./PersistedSettings.ts"
+import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
+import type { SessionMeta } from "./SessionMeta.ts"
+import type { HistoryMode } from "./Thread.ts"
+import type { SettingsSource } from "./ThreadSettings.ts"
+import type { RestoredUsage } from "./TokenUsage.ts"
+import * as TurnHistory from "./TurnHistory.ts"
+import * as UsageHistory from "./UsageHistory.ts"
+
+/** Diagnostics kept in full; beyond that they are only counted. */
+export const MAX_DIAGNOSTICS = 1000
+
+/** Where a turn began: the first line that would be left out by a fork that ends before it. */
+export interface TurnOpening {
+  readonly id: TurnId
+  readonly serial: TurnHistory.TurnSerial
+  readonly at: LinePlace
+}
+
+/** Everything that a thread's lines say, once all are read. */
+export interface ProjectedSession {
+  /** The turns that survive, as recorded: one that never ended is `inProgress`. */
+  readonly turns: ReadonlyArray<TurnHistory.RestoredTurn>
+  readonly usage: RestoredUsage | null
+  readonly context: ModelContext
+  readonly settings: SettingsSource
+  /** What the user said first; empty when nobody said anything. */
+  readonly preview: string
+  /** The name that the rollout itself records; the store may know a newer one. */
+  readonly name: string | null
+  /** Every turn ever opened, rolled back or not, in order. */
+  readonly openings: ReadonlyArray<TurnOpening>
+  /** The turn that was running when the lines ended (`turnId` null: an implied one); null when none was. */
+  readonly midTurn: { readonly turnId: TurnId | null } | null
+  /** The highest ordinal of a paginated history; null in event-style ones. */
+  readonly lastOrdinal: number | null
+  readonly lines: number
+  readonly diagnostics: ReadonlyArray<Diagnostic>
+  /** All findings, those beyond {@link MAX_DIAGNOSTICS} too. */
+  readonly diagnosticCount: number
+}
+
+export interface SessionProjection {
+  readonly step: (read: ReadLine, segment: number) => void
+  /** The bases of the thread are read; from here on the lines are its own. */
+  readonly endInherited: () => void
+  readonly result: () => ProjectedSession
+}
+
+/** A projection of nothing yet. `meta` is the thread's own first line: it tells how its history is kept. */
+export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection => {
+  const turns = TurnHistory.make(mode)
+  const usage = UsageHistory.make(meta)
+  const context = ContextHistory.make()
+  const openings: Array<TurnOpening> = []
+  const diagnostics: Array<Diagnostic> = []
+  let settings: SettingsSource = PersistedSettings.initial(meta)
+  let preview = ""
+  let itemPreview = ""
+  let name: string | null = null
+  let lastOrdinal: number | null = null
+  let lines = 0
+  let diagnosticCount = 0
+  // A user's item that precedes the event which opens its implied turn belongs to that turn.
+  let early: LinePlace | null = null
+
+  const note = (diagnostic: Diagnostic) => {
+    diagnosticCount++
+    if (diagnostics.length < MAX_DIAGNOSTICS) diagnostics.push(diagnostic)
+  }
+
+  const noteOpening = (line: RolloutLine, at: LinePlace) => {
+    const opened = turns.lastOpened()
+    if (opened !== null && opened.serial !== openings.at(-1)?.serial) {
+      openings.push({ ...opened, at: early ?? at })
+    }
+    early = line.record._tag === "ResponseItem" && !turns.inExplicitTurn() && ContextHistory.isFromUser(line.record.item.item) ? (early ?? at) : null
+  }
+
+  const notePreview = (line: RolloutLine) => {
+    if (preview !== "") return
+    if (line.record._tag === "Event" && line.record.event.type === "user_message") preview = line.record.event.message
+    else if (line.record._tag === "Event" && line.record.event.type === "item_completed") {
+      if (line.record.event.item.type === "UserMessage") preview = ContextHistory.messageText(line.record.event.item)
+    } else if (mode === "legacy" && (line.record._tag === "ResponseItem" || line.record._tag === "BareItem")) {
+      const { item } = line.record.item
+      if (itemPreview === "" && ContextHistory.isFromUser(item)) itemPreview = ContextHistory.messageText(item)
+    }
+  }
+
+  return {
+    step: (read, segment) => {
+      lines++
+      for (const diagnostic of read.diagnostics) note(diagnostic)
+      const line = read.line
+      if (line === null) return
+      const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
+      if (line.ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, line.ordinal)
+      turns.step(line)
+      noteOpening(line, at)
+      usage.step(line, turns)
+      context.step(line, segment, turns)
+      settings = PersistedSettings.step(settings, line)
+      notePreview(line)
+      const event = line.record._tag === "Event" ? line.record.event : null
+      // A fork's copy of its source's name is not its own.
+      if (event?.type === "thread_name_updated" && event.thread_id === meta.id) name = event.thread_name ?? null
+    },
+    endInherited: usage.endInherited,
+    result: () => {
+      const restored = turns.turns()
+      for (const item of turns.orphans()) note({ reason: "unusableItem", line: 0, offset: 0, length: 0, detail: item })
+      const last = restored.at(-1)
+      const running = last?.turn.status === "inProgress" || (last !== undefined && !last.explicit && last.turn.status !== "interrupted" && context.awaitsAgent())
+      return {
+        turns: restored,
+        usage: usage.result(turns),
+        context: context.result(turns),
+        settings,
+        preview: preview === "" ? itemPreview : preview,
+        name,
+        openings,
+        midTurn: running && last !== undefined ? { turnId: last.explicit ? last.turn.id : null } : null,
+        lastOrdinal,
+        lines,
+        diagnostics,
+        diagnosticCount
+      }
+    }
+  }
+}

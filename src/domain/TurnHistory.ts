@@ -1,0 +1,435 @@
+/**
+ * The first projection: the turns of a thread, with their items and statuses.
+ *
+ * It also owns the notion of a turn for the other two: each turn gets a serial number when it opens,
+ * and usage and model context are filed under that number, so that a rollback or a fork takes the same
+ * turns away from all three. Source: docs/codex.md, "Turns".
+ */
+import * as HistoryItem from "./HistoryItem.ts"
+import { ItemId, TurnId } from "./Ids.ts"
+import { isRecord, own } from "./Json.ts"
+import type { EventOf, RolloutEvent } from "./RolloutEvent.ts"
+import type { RolloutLine } from "./RolloutLine.ts"
+import type { HistoryMode } from "./Thread.ts"
+import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
+import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
+
+/** Counts turns in the order in which they opened; identifies one however its id repeats. */
+export type TurnSerial = number
+
+/** A turn as history tells it: `inProgress` when it never ended. */
+export interface RestoredTurn {
+  readonly serial: TurnSerial
+  /** Opened by the agent under its own id, not implied by a message. */
+  readonly explicit: boolean
+  readonly turn: Turn
+}
+
+/** The fold. `step` takes usable lines in order; the rest may be asked at any time. */
+export interface TurnHistory {
+  readonly step: (line: RolloutLine) => void
+  /** The open turn, else the one closed last, else null. */
+  readonly activeTurn: () => TurnSerial | null
+  /** The turn opened last, whatever became of it. */
+  readonly lastOpened: () => { readonly serial: TurnSerial; readonly id: TurnId } | null
+  /** Is a turn open that the agent opened itself? */
+  readonly inExplicitTurn: () => boolean
+  /** Is it still part of the thread (not rolled back)? */
+  readonly survives: (serial: TurnSerial) => boolean
+  /** Items left out because they name a turn that never was, each in a few words. */
+  readonly orphans: () => ReadonlyArray<string>
+  /** The turns so far, an open one last. */
+  readonly turns: () => ReadonlyArray<RestoredTurn>
+}
+
+interface Draft {
+  readonly serial: TurnSerial
+  readonly id: TurnId
+  readonly explicit: boolean
+  readonly rootTurnId: string | null
+  readonly items: Array<ThreadItem>
+  /** Where the items are that later lines may replace, by id. */
+  readonly places: Map<string, number>
+  readonly startedAt: number | null
+  status: TurnStatus
+  error: TurnError | null
+  completedAt: number | null
+  durationMs: number | null
+  sawCompaction: boolean
+}
+
+/** Items of a paginated history that event-style history tells by events instead; read twice they would double. */
+const toldByEvents: ReadonlySet<string> = new Set(["UserMessage", "AgentMessage", "Reasoning", "ContextCompaction"])
+
+/** Errors that concern a request and not the turn that runs. */
+const requestErrors: ReadonlySet<string> = new Set(["thread_rollback_failed", "active_turn_not_steerable"])
+
+/** An empty history. `mode` decides who tells of messages: events, or completed items. */
+export const make = (mode: HistoryMode): TurnHistory => {
+  let closed: Array<Draft> = []
+  let current: Draft | null = null
+  let serials = 0
+  let lastOpened: { readonly serial: TurnSerial; readonly id: TurnId } | null = null
+  let nextItem = 1
+  let index = -1
+  // Items whose turn has not been told of yet (a paginated review files them before it starts).
+  const waiting = new Map<string, Array<ThreadItem>>()
+  const dropped = new Set<TurnSerial>()
+
+  const close = () => {
+    if (current === null) return
+    if (current.explicit || current.items.length > 0 || current.sawCompaction) closed.push(current)
+    else dropped.add(current.serial)
+    current = null
+  }
+
+  const upsert = (turn: Draft, item: ThreadItem) => {
+    const at = turn.places.get(item.id)
+    if (at === undefined) turn.places.set(item.id, turn.items.push(item) - 1)
+    else turn.items[at] = item
+  }
+
+  const open = (turn: Pick<Draft, "explicit" | "rootTurnId" | "startedAt"> & { readonly id: string }): Draft => {
+    close()
+    const draft: Draft = {
+      serial: serials++,
+      id: TurnId.make(turn.id),
+      explicit: turn.explicit,
+      rootTurnId: turn.rootTurnId,
+      items: [],
+      places: new Map(),
+      startedAt: turn.startedAt,
+      status: turn.explicit ? "inProgress" : "completed",
+      error: null,
+      completedAt: null,
+      durationMs: null,
+      sawCompaction: false
+    }
+    for (const item of waiting.get(turn.id) ?? []) upsert(draft, item)
+    waiting.delete(turn.id)
+    lastOpened = { serial: draft.serial, id: draft.id }
+    current = draft
+    return draft
+  }
+
+  const ensure = (): Draft =>
+    current ?? open({ id: `rollout-${index}`, explicit: false, rootTurnId: null, startedAt: null })
+
+  const nextId = () => `item-${nextItem++}`
+
+  // The open turn wins over an older one of the same id; of several closed ones the first is meant.
+  const find = (turnId: string): Draft | undefined =>
+    current?.id === turnId ? current : closed.find((turn) => turn.id === turnId)
+
+  const reasoning = (part: string, field: "summary" | "content") => {
+    if (part === "") return
+    const turn = ensure()
+    const last = turn.items.at(-1)
+    if (last?.type === "reasoning") {
+      turn.items[turn.items.length - 1] = { ...last, [field]: [...last[field], part] }
+      return
+    }
+    const item: ReasoningItem = {
+      type: "reasoning",
+      id: ItemId.make(nextId()),
+      summary: [],
+      content: [],
+      ...HistoryItem.noTimes
+    }
+    turn.items.push({ ...item, [field]: [part] })
+  }
+
+  const userMessage = (event: EventOf<"user_message">) => {
+    const compactionOnly = current !== null && current.sawCompaction && current.items.length === 0
+    if (current !== null && !current.explicit && !compactionOnly) close()
+    ensure().items.push(HistoryItem.userMessage(event, nextId()))
+  }
+
+  // In a paginated history an end may be the first that is told of a turn: it opens it.
+  const ended = (event: EventOf<"task_complete"> | EventOf<"turn_aborted">): Draft | undefined => {
+    const named = typeof event.turn_id === "string" && event.turn_id !== "" ? event.turn_id : null
+    const turn = named === null ? undefined : find(named)
+    if (turn !== undefined || named === null || mode === "legacy") return turn
+    return open({
+      id: named,
+      explicit: true,
+      rootTurnId: event.root_turn_id ?? null,
+      startedAt: event.started_at ?? null
+    })
+  }
+
+  const aborted = (event: EventOf<"turn_aborted">) => {
+    // One that names a turn which is not here concerns none of these.
+    const turn = typeof event.turn_id === "string" ? ended(event) : current
+    if (turn === null || turn === undefined) return
+    turn.status = "interrupted"
+    turn.completedAt = event.completed_at ?? null
+    turn.durationMs = event.duration_ms ?? null
+  }
+
+  const complete = (event: EventOf<"task_complete">) => {
+    const turn = ended(event) ?? current
+    if (turn === null) return
+    if (turn.status === "inProgress" || turn.status === "completed") turn.status = "completed"
+    turn.completedAt = event.completed_at ?? null
+    turn.durationMs = event.duration_ms ?? null
+    const error = turnError(event.error)
+    if (error !== null) {
+      turn.status = "failed"
+      turn.error = error
+    }
+    if (turn === current) close()
+  }
+
+  const rollBack = (count: number) => {
+    close()
+    const kept = count >= closed.length ? 0 : closed.length - count
+    for (const turn of closed.slice(kept)) dropped.add(turn.serial)
+    closed = closed.slice(0, kept)
+    nextItem = 1 + closed.reduce((items, turn) => items + turn.items.length, 0)
+  }
+
+  const recordItem = (event: EventOf<"item_started"> | EventOf<"item_completed">) => {
+    if (mode === "legacy" && toldByEvents.has(event.item.type)) return
+    if (mode === "legacy" && event.type === "item_started") return
+    const item = HistoryItem.itemOfRecord(event.item, {
+      startedAtMs: event.started_at_ms ?? null,
+      completedAtMs: event.completed_at_ms ?? null
+    })
+    if (item.type === "plan" && item.text === "") return
+    place(event.turn_id === "" ? null : event.turn_id, item)
+  }
+
+  // An item of a turn that event-style history does not have is dropped; a paginated one may still tell of it.
+  const place = (turnId: string | null, item: ThreadItem) => {
+    const turn = turnId === null ? ensure() : find(turnId)
+    if (turn !== undefined) return upsert(turn, item)
+    const items = waiting.get(turnId ?? "") ?? []
+    waiting.set(turnId ?? "", [...items, item])
+  }
+
+  // These name their turn; other calls belong to whatever turn is open.
+  const call = (event: HistoryItem.CallEvent) => {
+    const named = "turn_id" in event && typeof event.turn_id === "string" && event.turn_id !== "" ? event.turn_id : null
+    place(named, HistoryItem.itemOfCall(event))
+  }
+
+  const apply = (event: RolloutEvent): void => {
+    switch (event.type) {
+      case "task_started":
+        open({
+          id: event.turn_id,
+          explicit: true,
+          rootTurnId: event.root_turn_id ?? null,
+          startedAt: event.started_at ?? null
+        })
+        return
+      case "task_complete":
+        return complete(event)
+      case "turn_aborted":
+        return aborted(event)
+      case "thread_rolled_back":
+        return rollBack(event.num_turns)
+      case "user_message":
+        return userMessage(event)
+      case "agent_message":
+        if (event.message === "") return
+        ensure().items.push(
+          HistoryItem.agentMessage(nextId(), event.message, event.phase, event.memory_citation, HistoryItem.noTimes)
+        )
+        return
+      case "agent_reasoning":
+        return reasoning(event.text, "summary")
+      case "agent_reasoning_raw_content":
+        return reasoning(event.text, "content")
+      case "context_compacted":
+        ensure().items.push({ type: "contextCompaction", id: ItemId.make(nextId()), ...HistoryItem.noTimes })
+        return
+      case "entered_review_mode":
+        ensure().items.push({
+          type: "enteredReviewMode",
+          id: ItemId.make(nextId()),
+          review: HistoryItem.reviewRequest(event.user_facing_hint),
+          ...HistoryItem.noTimes
+        })
+        return
+      case "exited_review_mode":
+        ensure().items.push({
+          type: "exitedReviewMode",
+          id: ItemId.make(nextId()),
+          review: HistoryItem.reviewOutcome(event.review_output),
+          ...HistoryItem.noTimes
+        })
+        return
+      case "error": {
+        if (current === null || requestErrors.has(errorKind(event.codex_error_info))) return
+        current.status = "failed"
+        current.error = turnError({ message: event.message, codex_error_info: event.codex_error_info })
+        return
+      }
+      case "item_started":
+      case "item_completed":
+        return recordItem(event)
+      case "exec_command_end":
+      case "patch_apply_end":
+      case "mcp_tool_call_end":
+      case "web_search_end":
+      case "view_image_tool_call":
+      case "image_generation_end":
+      case "dynamic_tool_call_response":
+      case "collab_agent_spawn_end":
+      case "collab_agent_interaction_end":
+      case "collab_waiting_end":
+      case "collab_close_end":
+      case "collab_resume_end":
+        return call(event)
+      case "token_count":
+      case "thread_name_updated":
+      case "thread_settings_applied":
+        return
+    }
+  }
+
+  return {
+    step: (line) => {
+      index++
+      switch (line.record._tag) {
+        case "Event":
+          apply(line.record.event)
+          break
+        case "Compacted":
+          ensure().sawCompaction = true
+          break
+        case "ResponseItem": {
+          const prompt = HistoryItem.hookPrompt(line.record.item.item, `item-${nextItem}`)
+          if (prompt !== null && mode === "legacy") {
+            nextItem++
+            ensure().items.push(prompt)
+          }
+          break
+        }
+        case "BareItem":
+          for (const event of eventsOfBareItem(line.record.item.item)) apply(event)
+          break
+        case "SessionMeta":
+        case "TurnContext":
+        case "Ignored":
+          break
+      }
+    },
+    activeTurn: () => current?.serial ?? closed.at(-1)?.serial ?? null,
+    lastOpened: () => lastOpened,
+    inExplicitTurn: () => current?.explicit === true,
+    survives: (serial) => !dropped.has(serial),
+    orphans: () =>
+      Array.from(waiting, ([turnId, items]) => items.map((item) => `${item.type} ${item.id} names turn ${turnId}`)).flat(),
+    turns: () => {
+      const open = current !== null && (current.explicit || current.items.length > 0 || current.sawCompaction)
+      return (open && current !== null ? [...closed, current] : closed).map((draft) => ({
+        serial: draft.serial,
+        explicit: draft.explicit,
+        turn: {
+          id: draft.id,
+          rootTurnId: draft.rootTurnId,
+          items: draft.items,
+          itemsView: "full",
+          status: draft.status,
+          error: draft.error,
+          startedAt: draft.startedAt,
+          completedAt: draft.completedAt,
+          durationMs: draft.durationMs
+        }
+      }))
+    }
+  }
+}
+
+const errorKind = (info: unknown): string =>
+  typeof info === "string" ? info : isRecord(info) ? (Object.keys(info)[0] ?? "") : ""
+
+const camel = (word: string): string => word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+
+// The protocol's tags; clients are told `other` of any that is not among them.
+const knownErrors: ReadonlySet<string> = new Set([
+  "context_window_exceeded",
+  "session_budget_exceeded",
+  "usage_limit_exceeded",
+  "rate_limit_exceeded",
+  "flex_unavailable",
+  "server_overloaded",
+  "model_not_found",
+  "policy_capacity_unavailable",
+  "inference_hook_denied",
+  "cyber_policy",
+  "misalignment_policy_violation",
+  "too_many_denials",
+  "internal_server_error",
+  "unauthorized",
+  "bad_request",
+  "thread_rollback_failed",
+  "sandbox_error"
+])
+
+// `snake_case` words, or one tagged object whose own fields are snake_case too.
+const codexErrorInfo = (info: unknown): unknown => {
+  if (typeof info === "string") return knownErrors.has(info) ? camel(info) : "other"
+  if (!isRecord(info)) return null
+  return Object.fromEntries(
+    Object.entries(info).map(([kind, fields]) => [
+      camel(kind),
+      isRecord(fields) ? Object.fromEntries(Object.entries(fields).map(([key, value]) => [camel(key), value])) : fields
+    ])
+  )
+}
+
+/** A failure as `task_complete.error` or an `error` event records it; null when there is none. */
+export const turnError = (error: unknown): TurnError | null => {
+  if (!isRecord(error)) return null
+  const message = own(error, "message")
+  return {
+    message: typeof message === "string" ? message : "",
+    codexErrorInfo: codexErrorInfo(own(error, "codex_error_info")),
+    additionalDetails: null,
+    misalignment: null
+  }
+}
+
+// The bare 2025 format has items only; what a person saw of them are the messages and the reasoning.
+const eventsOfBareItem = (item: { readonly [key: string]: unknown }): ReadonlyArray<RolloutEvent> => {
+  const texts = (key: string): ReadonlyArray<string> => {
+    const parts = own(item, key)
+    return (Array.isArray(parts) ? parts : []).flatMap((part) => {
+      const text = isRecord(part) ? own(part, "text") : undefined
+      return typeof text === "string" ? [text] : []
+    })
+  }
+  if (own(item, "type") === "reasoning") return texts("summary").map((text) => ({ type: "agent_reasoning", text }))
+  if (own(item, "type") !== "message") return []
+  const message = texts("content").join("")
+  switch (own(item, "role")) {
+    case "user":
+      return isContextual(message) ? [] : [{ type: "user_message", message }]
+    case "assistant":
+      return [{ type: "agent_message", message }]
+    default:
+      return []
+  }
+}
+
+const contextual = [
+  "<environment_context>",
+  "<user_instructions>",
+  "# AGENTS.md instructions",
+  "<skill>",
+  "<user_shell_command>",
+  "<turn_aborted>",
+  "<subagent_notification>",
+  "<skills_instructions>",
+  "<permissions instructions>"
+]
+
+/** Is a user-role message something that Codex put there itself, and no person said? */
+export const isContextual = (text: string): boolean => {
+  const start = text.trimStart()
+  return contextual.some((prefix) => start.startsWith(prefix))
+}

@@ -1,0 +1,109 @@
+/**
+ * The second projection: what a session has spent, and which turn the last figures belong to.
+ *
+ * Numbers and owner always come from the same record: the last `token_count` with figures in what
+ * survives. A rollback takes `last` and the owner back to the last surviving record; `total` stays,
+ * for it was spent. Source: docs/codex.md, "Usage".
+ */
+import type { TurnId } from "./Ids.ts"
+import type { EventOf, RolloutUsage } from "./RolloutEvent.ts"
+import type { RolloutLine } from "./RolloutLine.ts"
+import type { SessionMeta } from "./SessionMeta.ts"
+import { isEstimate, type RestoredUsage, type TokenUsage, type TokenUsageInfo } from "./TokenUsage.ts"
+import type { RestoredTurn, TurnHistory, TurnSerial } from "./TurnHistory.ts"
+
+/** The fold. Step it after the turn history has seen the line. */
+export interface UsageHistory {
+  readonly step: (line: RolloutLine, turns: TurnHistory) => void
+  /** What came so far was the source's, not this fork's own. */
+  readonly endInherited: () => void
+  /** The usage to restore; null when no record with figures was found. */
+  readonly result: (turns: TurnHistory) => RestoredUsage | null
+}
+
+interface Recorded {
+  readonly serial: TurnSerial | null
+  readonly info: TokenUsageInfo
+}
+
+const counters = (usage: RolloutUsage): TokenUsage => ({
+  totalTokens: usage.total_tokens,
+  inputTokens: usage.input_tokens,
+  cachedInputTokens: usage.cached_input_tokens,
+  cacheWriteInputTokens: usage.cache_write_input_tokens ?? 0n,
+  outputTokens: usage.output_tokens,
+  reasoningOutputTokens: usage.reasoning_output_tokens
+})
+
+/** An empty ledger of the thread that `meta` begins. */
+export const make = (meta: SessionMeta): UsageHistory => {
+  // One record per turn is enough: only the last of each can become the last that survives.
+  const records: Array<Recorded> = []
+  let latest: Recorded | null = null
+  let estimatedTotal = false
+  let inherited: TokenUsage | null = null
+  let own = false
+
+  const record = (event: EventOf<"token_count">, turns: TurnHistory) => {
+    const info = event.info
+    if (info === null || info === undefined) return
+    const total = counters(info.total_token_usage)
+    const last = counters(info.last_token_usage)
+    // A guess that replaced the ledger stays in every later sum.
+    estimatedTotal = estimatedTotal || isEstimate(total)
+    latest = {
+      serial: turns.activeTurn(),
+      info: {
+        total,
+        last,
+        modelContextWindow: info.model_context_window ?? null,
+        estimated: { total: estimatedTotal, last: isEstimate(last) }
+      }
+    }
+    if (records.at(-1)?.serial === latest.serial) records.pop()
+    records.push(latest)
+    if (!own) inherited = total
+  }
+
+  return {
+    step: (line, turns) => {
+      if (line.record._tag !== "Event") return
+      const event = line.record.event
+      if (event.type === "token_count") record(event, turns)
+      else if (event.type === "task_started" && !own) own = startedAfter(event, line, meta)
+    },
+    endInherited: () => {
+      own = true
+    },
+    result: (turns) => {
+      if (latest === null) return null
+      const surviving = records.findLast((entry) => entry.serial === null || turns.survives(entry.serial))
+      const source = surviving ?? latest
+      return {
+        info: { ...source.info, total: latest.info.total, estimated: { total: estimatedTotal, last: source.info.estimated.last } },
+        owner: surviving === undefined ? null : owner(surviving.serial, turns.turns()),
+        inherited: meta.forkedFromId === null ? null : inherited
+      }
+    }
+  }
+}
+
+// A fork begins with copies of the source's lines. Copies by Codex carry the time of the fork, ours the
+// original one; a turn that the fork started itself is later than the fork by both clocks.
+const startedAfter = (event: EventOf<"task_started">, line: RolloutLine, meta: SessionMeta): boolean => {
+  const forked = Date.parse(meta.timestamp)
+  const written = Date.parse(line.timestamp)
+  if (Number.isNaN(forked) || (!Number.isNaN(written) && written < forked)) return false
+  return typeof event.started_at === "number" && event.started_at >= Math.floor(forked / 1000)
+}
+
+/**
+ * The turn that usage belongs to: the one that its record was filed under; none for a record from before
+ * any turn. Should that turn have left no trace, the latest that has ended, else the last.
+ */
+const owner = (serial: TurnSerial | null, turns: ReadonlyArray<RestoredTurn>): TurnId | null => {
+  if (serial === null) return null
+  const filed = turns.find((turn) => turn.serial === serial)
+  const ended = turns.findLast((turn) => turn.turn.status !== "inProgress")
+  return (filed ?? ended ?? turns.at(-1))?.turn.id ?? null
+}

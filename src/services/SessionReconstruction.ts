@@ -1,0 +1,231 @@
+/**
+ * A rollout to a restored session: finds the rollouts that its history lies in, and runs the three
+ * projections over them in one pass.
+ *
+ * Nothing is cached and nothing is written: what it returns depends on the bytes alone.
+ */
+import { Context, Effect, Layer, Option, Stream } from "effect"
+import type { Diagnostic } from "../domain/Diagnostic.ts"
+import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
+import * as ModelContext from "../domain/ModelContext.ts"
+import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
+import * as SessionProjection from "../domain/SessionProjection.ts"
+import type { HistoryMode } from "../domain/Thread.ts"
+import { historyMode } from "../domain/ThreadView.ts"
+import { type OnLine, RolloutParser } from "./RolloutParser.ts"
+import { type RolloutRef, type RolloutStat, RolloutStore } from "./RolloutStore.ts"
+import { RolloutUnreadable, type RolloutStoreError, ThreadIdMismatch, type ThreadNotFound } from "./ThreadError.ts"
+
+/** One of the rollouts that a history lies in, base first, the thread's own last. */
+export interface Segment {
+  readonly ref: RolloutRef
+  /** Bytes of it that belong to the history, as read. */
+  readonly bytes: number
+  /** Does the last of them end a line? */
+  readonly endsLine: boolean
+  /** Where the first line after a `session_meta` that opens the file begins, in bytes; 0 without one. */
+  readonly afterMeta: number
+  /** Does it begin with a byte order mark, which has no place inside a file? */
+  readonly hasByteOrderMark: boolean
+}
+
+/** A session as its rollouts tell it. */
+export interface RestoredSession {
+  readonly ref: RolloutRef
+  readonly stat: RolloutStat
+  readonly meta: SessionMeta
+  readonly mode: HistoryMode
+  readonly segments: ReadonlyArray<Segment>
+  readonly projected: SessionProjection.ProjectedSession
+}
+
+/** Why a session cannot be restored. */
+export type RestoreError = ThreadNotFound | RolloutUnreadable | ThreadIdMismatch | RolloutStoreError
+
+export class SessionReconstruction extends Context.Service<
+  SessionReconstruction,
+  {
+    readonly restore: (ref: RolloutRef) => Effect.Effect<RestoredSession, RestoreError>
+    /** Restores a session that is nowhere stored: a whole rollout in memory, known as `ref`. */
+    readonly restoreBytes: <E>(
+      ref: RolloutRef,
+      bytes: Stream.Stream<Uint8Array, E>,
+      stat: RolloutStat
+    ) => Effect.Effect<RestoredSession, E | RolloutUnreadable | ThreadIdMismatch>
+    /** The items that the model sees next, read from the places that the session names. */
+    readonly modelInput: (
+      session: RestoredSession
+    ) => Effect.Effect<ReadonlyArray<JsonRecord>, ThreadNotFound | RolloutStoreError>
+  }
+>()("rethread/services/SessionReconstruction") {
+  static readonly layer: Layer.Layer<SessionReconstruction, never, RolloutStore | RolloutParser> = Layer.effect(
+    SessionReconstruction,
+    Effect.suspend(() => make)
+  )
+}
+
+/** A rollout of a chain before it is read: where the part that counts ends, if not with the file. */
+interface Link {
+  readonly ref: RolloutRef
+  readonly meta: SessionMeta
+  readonly until: HistoryBase | null
+}
+
+interface Head {
+  readonly meta: SessionMeta | null
+  readonly empty: boolean
+}
+
+const make = Effect.gen(function* () {
+  const store = yield* RolloutStore
+  const parser = yield* RolloutParser
+
+  const head = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<Head, E> =>
+    Effect.suspend(() => {
+      let meta: SessionMeta | null = null
+      let empty = true
+      const find: OnLine = ({ line }, raw) => {
+        if (raw.length > 0) empty = false
+        if (line?.record._tag !== "SessionMeta") return true
+        meta = line.record.meta
+        return false
+      }
+      return Effect.map(parser.forEach(bytes, find), () => ({ meta, empty }))
+    })
+
+  const ownMeta = (ref: RolloutRef, { meta, empty }: Head) => {
+    const unreadable = (reason: RolloutUnreadable["reason"], detail: string) =>
+      Effect.fail(new RolloutUnreadable({ path: ref.path, reason, line: empty ? null : 1, detail }))
+    if (meta === null) {
+      return empty
+        ? unreadable("empty", "empty session file")
+        : unreadable("noSessionMeta", "no line is a valid session_meta (a session needs its id, timestamp, cwd, originator and version)")
+    }
+    if (meta.id !== ref.threadId) {
+      return Effect.fail(new ThreadIdMismatch({ requested: ref.threadId, found: meta.id, path: ref.path }))
+    }
+    const mode = historyMode(meta)
+    return mode === null
+      ? unreadable("unsupportedHistoryMode", `history_mode \`${meta.historyMode}\` is not known; use a newer version`)
+      : Effect.succeed({ meta, mode })
+  }
+
+  /** Does the file hold the base: a line with the ordinal before its end, ending where the base ends? */
+  const holds = (ref: RolloutRef, base: HistoryBase) =>
+    Effect.suspend(() => {
+      let found = false
+      const look: OnLine = ({ line }, raw) => {
+        const end = raw.offset + raw.length + raw.end.length
+        if (line?.ordinal === base.endOrdinalExclusive - 1) {
+          found = base.endByteOffset === null || end === base.endByteOffset
+        }
+        return !found && (base.endByteOffset === null || end < base.endByteOffset)
+      }
+      return Effect.map(parser.forEach(store.read(ref), look), () => found)
+    })
+
+  /** The rollouts of a history, base first. A base that is not there ends the search: what remains is still read. */
+  const chain = Effect.fnUntraced(function* (ref: RolloutRef, meta: SessionMeta) {
+    const links: Array<Link> = [{ ref, meta, until: null }]
+    const missing: Array<Diagnostic> = []
+    for (let at = links[0]; at?.meta.historyBase != null; ) {
+      const base: HistoryBase = at.meta.historyBase
+      const visited = new Set(links.map((link) => link.ref.path))
+      const candidates = (yield* store.segments(base.threadId)).filter((candidate) => !visited.has(candidate.path))
+      const holder = yield* Effect.findFirst(candidates, (candidate) => holds(candidate, base)).pipe(
+        Effect.catchTag("ThreadNotFound", () => Effect.succeed(Option.none<RolloutRef>()))
+      )
+      const baseMeta = Option.isNone(holder) ? null : (yield* head(store.read(holder.value))).meta
+      if (Option.isNone(holder) || baseMeta === null) {
+        missing.push({
+          reason: "missingBase",
+          line: 1,
+          offset: 0,
+          length: 0,
+          detail: `\`${at.ref.path}\` continues thread ${base.threadId} up to ordinal ${base.endOrdinalExclusive}, which no rollout here holds`
+        })
+        break
+      }
+      at = { ref: holder.value, meta: baseMeta, until: base }
+      links.unshift(at)
+    }
+    return { links, missing }
+  })
+
+  const project = Effect.fnUntraced(function* <E>(
+    links: ReadonlyArray<Link>,
+    missing: ReadonlyArray<Diagnostic>,
+    own: { readonly meta: SessionMeta; readonly mode: HistoryMode },
+    bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>
+  ): Effect.fn.Return<{ readonly segments: ReadonlyArray<Segment>; readonly projected: SessionProjection.ProjectedSession }, E> {
+    const projection = SessionProjection.make(own.meta, own.mode)
+    const segments: Array<Segment> = []
+    for (const diagnostic of missing) projection.step({ line: null, diagnostics: [diagnostic] }, 0)
+    for (const [number, link] of links.entries()) {
+      if (link.meta.id === own.meta.id && number > 0 && links[number - 1]?.meta.id !== own.meta.id) projection.endInherited()
+      let bytes = 0
+      let endsLine = true
+      let afterMeta = 0
+      let hasByteOrderMark = false
+      const until = link.until
+      yield* parser.forEach(bytesOf(link.ref), (read, raw) => {
+        const ordinal = read.line?.ordinal ?? null
+        if (until !== null && ordinal !== null && ordinal >= until.endOrdinalExclusive) return false
+        if (until !== null && until.endByteOffset !== null && raw.offset >= until.endByteOffset) return false
+        bytes = raw.offset + raw.length + raw.end.length
+        endsLine = raw.end !== ""
+        if (raw.line === 1) {
+          if (read.line?.record._tag === "SessionMeta") afterMeta = bytes
+          hasByteOrderMark = read.diagnostics.some((diagnostic) => diagnostic.reason === "byteOrderMark")
+        }
+        projection.step(read, number)
+        return true
+      })
+      segments.push({ ref: link.ref, bytes, endsLine, afterMeta, hasByteOrderMark })
+    }
+    return { segments, projected: projection.result() }
+  })
+
+  const restore = Effect.fn("SessionReconstruction.restore")(function* (ref: RolloutRef) {
+    yield* Effect.annotateCurrentSpan({ threadId: ref.threadId, path: ref.path })
+    const stat = yield* store.stat(ref)
+    const own = yield* ownMeta(ref, yield* head(store.read(ref)))
+    const { links, missing } = yield* chain(ref, own.meta)
+    return { ref, stat, ...own, ...(yield* project(links, missing, own, store.read)) }
+  })
+
+  return SessionReconstruction.of({
+    restore,
+    restoreBytes: Effect.fn("SessionReconstruction.restoreBytes")(function* (ref, bytes, stat) {
+      const own = yield* ownMeta(ref, yield* head(bytes))
+      const links: ReadonlyArray<Link> = [{ ref, meta: own.meta, until: null }]
+      return { ref, stat, ...own, ...(yield* project(links, [], own, () => bytes)) }
+    }),
+    modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session) {
+      const { base, entries } = session.projected.context
+      const wanted = new Map<string, JsonRecord>()
+      const key = (at: { readonly segment: number; readonly line: number }) => `${at.segment}:${at.line}`
+      const places = new Set([...(base === null ? [] : [base]), ...entries.map((entry) => entry.at)].map(key))
+      for (const [number, segment] of session.segments.entries()) {
+        yield* parser.forEach(store.read(segment.ref), ({ line }, raw) => {
+          const at = key({ segment: number, line: raw.line })
+          if (line !== null && places.has(at)) {
+            const { record } = line
+            if (record._tag === "ResponseItem" || record._tag === "BareItem") wanted.set(at, record.item.item)
+            if (record._tag === "Compacted") wanted.set(at, { ...record.compacted })
+          }
+          return raw.offset < segment.bytes
+        })
+      }
+      const replaced = base === null ? undefined : own(wanted.get(key(base)) ?? {}, "replacement_history")
+      const items = entries.flatMap((entry): ReadonlyArray<JsonRecord> => {
+        const record = wanted.get(key(entry.at))
+        if (record === undefined) return []
+        if (entry.kind === "item") return [record]
+        const text = String(own(record, "message"))
+        return [{ type: "message", role: "user", content: [{ type: "input_text", text }] }]
+      })
+      return ModelContext.complete([...(Array.isArray(replaced) ? replaced.filter(isRecord) : []), ...items])
+    })
+  })
+})

@@ -1,0 +1,201 @@
+/**
+ * Makes new threads out of old ones: forks of a stored or loaded thread, and threads from a history that a
+ * client brings.
+ *
+ * A fork is a copy: the new first line, the source's lines byte for byte with their own timestamps, and
+ * the mark of an interruption if the source was in the middle of a turn. The source is only read.
+ */
+import { Clock, Effect, Stream } from "effect"
+import { SecureRandom } from "effect/crypto"
+import * as ForkLines from "../domain/ForkLines.ts"
+import { ThreadId, type TurnId } from "../domain/Ids.ts"
+import type { TurnOpening } from "../domain/SessionProjection.ts"
+import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
+import { VERSION } from "../domain/Version.ts"
+import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
+import { type RestoredSession, SessionReconstruction } from "./SessionReconstruction.ts"
+import { ForkPointRefused, InvalidRequest, type ThreadError } from "./ThreadError.ts"
+import { type LoadedThread, type ReadRollout, Threads } from "./Threads.ts"
+
+/** What a request that may create a thread says about it. */
+export interface NewThreadRequest {
+  readonly overrides: SettingsSource
+  /** Name of the client, recorded on the thread. */
+  readonly originator: string
+}
+
+export interface ForkRequest extends NewThreadRequest {
+  readonly source: { readonly by: "id"; readonly threadId: ThreadId } | { readonly by: "path"; readonly path: string }
+  /** Where the copy ends: with the source, with this turn, or before it. */
+  readonly until: { readonly field: "lastTurnId" | "beforeTurnId"; readonly turnId: TurnId } | null
+  /** Kept in memory only. */
+  readonly ephemeral: boolean
+  readonly threadSource: string | null
+}
+
+export interface ThreadForks {
+  readonly fork: (request: ForkRequest) => Effect.Effect<LoadedThread, ThreadError>
+  /** A thread of the given response items; it has no turns and no usage. */
+  readonly ofHistory: (items: ReadonlyArray<unknown>, request: NewThreadRequest) => Effect.Effect<LoadedThread, ThreadError>
+}
+
+interface Source {
+  readonly session: RestoredSession
+  readonly remembered: SettingsSource
+  readonly read: ReadRollout
+}
+
+type RolloutBytes = ReturnType<ReadRollout>
+
+const encoder = new TextEncoder()
+const text = (lines: ReadonlyArray<string>): Stream.Stream<Uint8Array> =>
+  lines.length === 0 ? Stream.empty : Stream.succeed(encoder.encode(lines.join("")))
+
+/** The bytes `from` (inclusive) to `to` (exclusive) of a stream. Chunks are copied: their memory is not ours to keep. */
+const slice = <E>(bytes: Stream.Stream<Uint8Array, E>, from: number, to: number): Stream.Stream<Uint8Array, E> =>
+  Stream.suspend(() => {
+    let at = 0
+    return bytes.pipe(
+      Stream.takeWhile(() => at < to),
+      Stream.map((chunk) => {
+        const part = chunk.slice(Math.max(0, from - at), Math.max(0, to - at))
+        at += chunk.length
+        return part
+      }),
+      Stream.filter((chunk) => chunk.length > 0)
+    )
+  })
+
+const BOM_BYTES = 3
+const EPHEMERAL_STAT = { size: 0, version: "ephemeral" }
+
+/** The forking part of the lifecycle, over the services it works on. */
+export const make = Effect.gen(function* () {
+  const threads = yield* Threads
+  const store = yield* RolloutStore
+  const reconstruction = yield* SessionReconstruction
+  const random = yield* SecureRandom.SecureRandom
+
+  const locate = Effect.fnUntraced(function* (source: ForkRequest["source"]): Effect.fn.Return<Source, ThreadError> {
+    const loaded = source.by === "id" ? yield* threads.find(source.threadId) : undefined
+    if (loaded !== undefined) return { session: loaded.session, remembered: loaded.settings, read: loaded.read }
+    const ref = source.by === "id" ? yield* store.locate(source.threadId) : yield* store.resolve(source.path)
+    const session = yield* reconstruction.restore(ref)
+    return { session, remembered: session.projected.settings, read: store.read }
+  })
+
+  const newSession = Effect.fnUntraced(function* (
+    settings: ThreadSettings,
+    request: NewThreadRequest,
+    threadSource: string | null
+  ): Effect.fn.Return<ForkLines.NewSession> {
+    return {
+      id: ThreadId.make(yield* random.uuidV7()),
+      createdAt: yield* Clock.currentTimeMillis,
+      cwd: settings.cwd,
+      modelProvider: settings.modelProvider,
+      originator: request.originator,
+      version: VERSION,
+      threadSource
+    }
+  })
+
+  /** The source's lines up to `cut`, without the first where the fork's own line takes its ordinal. */
+  const copy = ({ read, session }: Source, cut: TurnOpening | null): RolloutBytes => {
+    const last = cut === null ? session.segments.length - 1 : cut.at.segment
+    const parts = session.segments.slice(0, last + 1).map((segment, number): RolloutBytes => {
+      const afterMark = segment.hasByteOrderMark ? BOM_BYTES : 0
+      const from = number === 0 && session.mode === "paginated" ? segment.afterMeta : afterMark
+      const to = cut !== null && number === last ? cut.at.offset : segment.bytes
+      const open = to === segment.bytes && !segment.endsLine
+      return Stream.concat(slice(read(segment.ref), from, to), text(open ? ["\n"] : []))
+    })
+    return Stream.flatMap(Stream.fromIterable(parts), (part) => part)
+  }
+
+  const fork = Effect.fn("ThreadForks.fork")(function* (
+    request: ForkRequest
+  ): Effect.fn.Return<LoadedThread, ThreadError> {
+    const source = yield* locate(request.source)
+    const { meta, mode, projected } = source.session
+    const cut = yield* cutOf(source.session, request.until)
+    const settings = yield* threads.settings(request.overrides, source.remembered)
+    const session = yield* newSession(settings, request, request.threadSource)
+    const body = Stream.concat(text([ForkLines.firstLineOfFork(session, meta, mode)]), copy(source, cut))
+
+    const pending: RolloutRef = { threadId: session.id, path: `ephemeral:${session.id}`, archived: false, segmentId: null }
+    const stat = { ...EPHEMERAL_STAT, modifiedAt: session.createdAt }
+    // A cut may leave the copy in the middle of a turn that the source went on from.
+    const ends = cut === null ? projected : (yield* reconstruction.restoreBytes(pending, body, stat)).projected
+    const free = mode === "legacy" ? null : (ends.lastOrdinal ?? 0) + 1
+    const marks = ends.midTurn === null ? [] : ForkLines.interruptionLines(ends.midTurn.turnId, session.createdAt, free)
+    const changed = persistedOverrides(request.overrides)
+      ? [ForkLines.settingsLine(session, settings, free === null ? null : free + marks.length)]
+      : []
+    const content = Stream.concat(body, text([...marks, ...changed]))
+
+    if (request.ephemeral) {
+      const made = yield* reconstruction.restoreBytes(pending, content, stat)
+      return yield* threads.adopt(made, { settings, ephemeral: true, read: () => content })
+    }
+    return yield* keep(session, settings, content)
+  })
+
+  const keep = Effect.fnUntraced(function* (
+    session: ForkLines.NewSession,
+    settings: ThreadSettings,
+    content: RolloutBytes
+  ): Effect.fn.Return<LoadedThread, ThreadError> {
+    const ref = yield* store.create({ threadId: session.id, createdAt: session.createdAt }, content)
+    const made = yield* reconstruction.restore(ref)
+    return yield* threads.adopt(made, { settings, ephemeral: false, read: store.read })
+  })
+
+  const ofHistory = Effect.fn("ThreadForks.ofHistory")(function* (
+    items: ReadonlyArray<unknown>,
+    request: NewThreadRequest
+  ): Effect.fn.Return<LoadedThread, ThreadError> {
+    if (items.length === 0) return yield* new InvalidRequest({ field: "history", detail: "history must not be empty" })
+    const unusable = ForkLines.firstUnusableItem(items)
+    if (unusable !== null) {
+      return yield* new InvalidRequest({
+        field: `history[${unusable}]`,
+        detail: `history[${unusable}] is no response item: an object with a \`type\` is expected`
+      })
+    }
+    const settings = yield* threads.settings(request.overrides, {})
+    const session = yield* newSession(settings, request, null)
+    return yield* keep(session, settings, text(ForkLines.linesOfHistory(session, items)))
+  })
+
+  return { fork, ofHistory } satisfies ThreadForks
+})
+
+/** Where the copy must end; null for the whole source. */
+const cutOf = Effect.fnUntraced(function* (
+  { projected }: RestoredSession,
+  until: ForkRequest["until"]
+): Effect.fn.Return<TurnOpening | null, ForkPointRefused> {
+  if (until === null) return null
+  const named = projected.turns.find(({ turn }) => turn.id === until.turnId)
+  if (named === undefined) return yield* new ForkPointRefused({ ...until, reason: "notFound" })
+  if (until.field === "beforeTurnId") {
+    return projected.openings.find((opening) => opening.serial === named.serial) ?? null
+  }
+  if (named.turn.status === "inProgress" && projected.turns.at(-1) === named) {
+    return yield* new ForkPointRefused({ ...until, reason: "inProgress" })
+  }
+  // Turns that were rolled back since count too: what came after the named turn is not part of the copy.
+  return projected.openings.find((opening) => opening.serial > named.serial) ?? null
+})
+
+// `cwd` and the provider are in the first line; these have no place there.
+const persistedOverrides = (overrides: SettingsSource): boolean =>
+  [
+    overrides.model,
+    overrides.reasoningEffort,
+    overrides.approvalPolicy,
+    overrides.approvalsReviewer,
+    overrides.sandbox,
+    overrides.serviceTier
+  ].some((value) => value !== undefined)
