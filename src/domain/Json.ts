@@ -42,8 +42,11 @@ export const integerToJson = (count: bigint): unknown =>
     ? Number(count)
     : JSON.rawJSON(count.toString())
 
-// Only texts with a run of 16 digits can hold an unsafe integer; the reviver costs three times a plain parse.
-const mayHoldUnsafeInteger = /\d{16}/
+// The reviver costs three times a plain parse: it is used where a run of 16 digits shows an integer that a double may
+// not hold. Counters stand in short texts; in long ones (files, images) such runs are common and are no counters.
+const unsafeInteger = /\d{16}/
+const COUNTER_TEXT_LIMIT = 16 * 1024
+const mayHoldUnsafeInteger = (text: string): boolean => text.length <= COUNTER_TEXT_LIMIT && unsafeInteger.test(text)
 
 const keepIntegers = (_key: string, value: unknown, context: { readonly source?: string }): unknown =>
   typeof value === "number" &&
@@ -53,10 +56,10 @@ const keepIntegers = (_key: string, value: unknown, context: { readonly source?:
     ? BigInt(context.source)
     : value
 
-/** Parses JSON; integers that a double cannot hold come back as `bigint`. None for text that is no JSON. */
+/** Parses JSON; in texts of up to 16 KiB integers that a double cannot hold come back as `bigint`. None for text that is no JSON. */
 export const parseExact = (text: string): Option.Option<unknown> => {
   try {
-    return Option.some(mayHoldUnsafeInteger.test(text) ? JSON.parse(text, keepIntegers) : JSON.parse(text))
+    return Option.some(mayHoldUnsafeInteger(text) ? JSON.parse(text, keepIntegers) : JSON.parse(text))
   } catch {
     return Option.none()
   }

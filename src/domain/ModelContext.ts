@@ -89,6 +89,14 @@ export const make = (): ContextHistory => {
           filed.push({ serial: turns.activeTurn(), kind: "item", fromUser, at })
           return
         }
+        case "Glanced": {
+          const { role, type } = record
+          if (type.endsWith("_call") || type.endsWith("_call_output")) awaiting = true
+          else if (role === "assistant") awaiting = false
+          fileEarly(turns)
+          filed.push({ serial: turns.activeTurn(), kind: "item", fromUser: false, at })
+          return
+        }
         case "Compacted": {
           fileEarly(turns)
           const replaced = Array.isArray(record.compacted.replacement_history)

@@ -54,6 +54,11 @@ export interface SessionProjection {
   readonly step: (read: ReadLine, segment: number) => void
   /** The bases of the thread are read; from here on the lines are its own. */
   readonly endInherited: () => void
+  /**
+   * True when an implied turn was named after its place among lines that were only glanced at. One of them may not
+   * count; the id is certain only after reading them all.
+   */
+  readonly isUncertain: () => boolean
   readonly result: () => ProjectedSession
 }
 
@@ -70,6 +75,8 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
   let name: string | null = null
   let lastOrdinal: number | null = null
   let lines = 0
+  let glanced = false
+  let uncertain = false
   let diagnosticCount = 0
   // A user's item that precedes the event which opens its implied turn belongs to that turn.
   let early: LinePlace | null = null
@@ -82,8 +89,10 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
   const noteOpening = (line: RolloutLine, at: LinePlace) => {
     const opened = turns.lastOpened()
     if (opened !== null && opened.serial !== openings.at(-1)?.serial) {
-      openings.push({ ...opened, at: early ?? at })
+      openings.push({ id: opened.id, serial: opened.serial, at: early ?? at })
+      uncertain = uncertain || (glanced && !opened.explicit)
     }
+    glanced = glanced || line.record._tag === "Glanced"
     early = line.record._tag === "ResponseItem" && !turns.inExplicitTurn() && ContextHistory.isFromUser(line.record.item.item) ? (early ?? at) : null
   }
 
@@ -117,6 +126,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
       if (event?.type === "thread_name_updated" && event.thread_id === meta.id) name = event.thread_name ?? null
     },
     endInherited: usage.endInherited,
+    isUncertain: () => uncertain,
     result: () => {
       const restored = turns.turns()
       for (const item of turns.orphans()) note({ reason: "unusableItem", line: 0, offset: 0, length: 0, detail: item })

@@ -25,13 +25,16 @@ export interface RestoredTurn {
   readonly turn: Turn
 }
 
+/** A turn by its names. */
+export type OpenedTurn = Pick<RestoredTurn, "serial" | "explicit"> & { readonly id: TurnId }
+
 /** The fold. `step` takes usable lines in order; the rest may be asked at any time. */
 export interface TurnHistory {
   readonly step: (line: RolloutLine) => void
   /** The open turn, else the one closed last, else null. */
   readonly activeTurn: () => TurnSerial | null
   /** The turn opened last, whatever became of it. */
-  readonly lastOpened: () => { readonly serial: TurnSerial; readonly id: TurnId } | null
+  readonly lastOpened: () => OpenedTurn | null
   /** Is a turn open that the agent opened itself? */
   readonly inExplicitTurn: () => boolean
   /** Is it still part of the thread (not rolled back)? */
@@ -69,7 +72,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
   let closed: Array<Draft> = []
   let current: Draft | null = null
   let serials = 0
-  let lastOpened: { readonly serial: TurnSerial; readonly id: TurnId } | null = null
+  let lastOpened: OpenedTurn | null = null
   let nextItem = 1
   let index = -1
   // Items whose turn has not been told of yet (a paginated review files them before it starts).
@@ -107,7 +110,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
     }
     for (const item of waiting.get(turn.id) ?? []) upsert(draft, item)
     waiting.delete(turn.id)
-    lastOpened = { serial: draft.serial, id: draft.id }
+    lastOpened = { serial: draft.serial, id: draft.id, explicit: draft.explicit }
     current = draft
     return draft
   }
@@ -311,6 +314,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
         case "BareItem":
           for (const event of eventsOfBareItem(line.record.item.item)) apply(event)
           break
+        case "Glanced":
         case "SessionMeta":
         case "TurnContext":
         case "Ignored":

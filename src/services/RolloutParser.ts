@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer, Stream } from "effect"
 import { type LineEnd, makeLineScanner, MAX_LINE_BYTES, type RawLine } from "../domain/LineScanner.ts"
-import { type ReadLine, readLine } from "../domain/RolloutLine.ts"
+import { type ReadDepth, type ReadLine, readLine } from "../domain/RolloutLine.ts"
 
 /** A line with its bytes, which are the reader's to keep. */
 export interface ParsedLine extends ReadLine {
@@ -26,8 +26,12 @@ export class RolloutParser extends Context.Service<
   {
     /** Each line as a value. For callers that want to keep bytes, or to stop whenever they like. */
     readonly lines: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>) => Stream.Stream<ParsedLine, E, R>
-    /** Each line as a call: four times as fast, for whole files. */
-    readonly forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine) => Effect.Effect<void, E, R>
+    /** Each line as a call: four times as fast, for whole files. `depth` is `full` unless told otherwise. */
+    readonly forEach: <E, R>(
+      bytes: Stream.Stream<Uint8Array, E, R>,
+      onLine: OnLine,
+      depth?: ReadDepth
+    ) => Effect.Effect<void, E, R>
   }
 >()("rethread/services/RolloutParser") {
   /** Lines of up to 64 MiB. */
@@ -54,12 +58,12 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
           Stream.suspend(() => Stream.fromIterable(collect(scanner.finish)))
         )
       }),
-    forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine) =>
+    forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, depth?: ReadDepth) =>
       Effect.suspend(() => {
         const scanner = makeLineScanner(maxLineBytes)
         let going = true
         const visit = (raw: RawLine) => {
-          if (going) going = onLine(readLine(raw), raw)
+          if (going) going = onLine(readLine(raw, depth), raw)
         }
         return bytes.pipe(
           Stream.takeWhile(() => going),

@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Option, Stream } from "effect"
 import type { Diagnostic } from "../domain/Diagnostic.ts"
 import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
 import * as ModelContext from "../domain/ModelContext.ts"
+import type { ReadDepth } from "../domain/RolloutLine.ts"
 import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
@@ -69,6 +70,13 @@ interface Link {
   readonly ref: RolloutRef
   readonly meta: SessionMeta
   readonly until: HistoryBase | null
+}
+
+interface Projected {
+  /** False when the lines were not read deeply enough to be sure: then the rest means nothing. */
+  readonly certain: boolean
+  readonly segments: ReadonlyArray<Segment>
+  readonly projected: SessionProjection.ProjectedSession
 }
 
 interface Head {
@@ -152,12 +160,13 @@ const make = Effect.gen(function* () {
     return { links, missing }
   })
 
-  const project = Effect.fnUntraced(function* <E>(
+  const projectAt = Effect.fnUntraced(function* <E>(
     links: ReadonlyArray<Link>,
     missing: ReadonlyArray<Diagnostic>,
     own: { readonly meta: SessionMeta; readonly mode: HistoryMode },
-    bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>
-  ): Effect.fn.Return<{ readonly segments: ReadonlyArray<Segment>; readonly projected: SessionProjection.ProjectedSession }, E> {
+    bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>,
+    depth: ReadDepth
+  ): Effect.fn.Return<Projected, E> {
     const projection = SessionProjection.make(own.meta, own.mode)
     const segments: Array<Segment> = []
     for (const diagnostic of missing) projection.step({ line: null, diagnostics: [diagnostic] }, 0)
@@ -168,7 +177,7 @@ const make = Effect.gen(function* () {
       let afterMeta = 0
       let hasByteOrderMark = false
       const until = link.until
-      yield* parser.forEach(bytesOf(link.ref), (read, raw) => {
+      const visit: OnLine = (read, raw) => {
         const ordinal = read.line?.ordinal ?? null
         if (until !== null && ordinal !== null && ordinal >= until.endOrdinalExclusive) return false
         if (until !== null && until.endByteOffset !== null && raw.offset >= until.endByteOffset) return false
@@ -179,19 +188,31 @@ const make = Effect.gen(function* () {
           hasByteOrderMark = read.diagnostics.some((diagnostic) => diagnostic.reason === "byteOrderMark")
         }
         projection.step(read, number)
-        return true
-      })
+        return !projection.isUncertain()
+      }
+      yield* parser.forEach(bytesOf(link.ref), visit, depth)
       segments.push({ ref: link.ref, bytes, endsLine, afterMeta, hasByteOrderMark })
     }
-    return { segments, projected: projection.result() }
+    return { segments, projected: projection.result(), certain: !projection.isUncertain() }
   })
+
+  const project = <E>(
+    links: ReadonlyArray<Link>,
+    missing: ReadonlyArray<Diagnostic>,
+    own: { readonly meta: SessionMeta; readonly mode: HistoryMode },
+    bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>
+  ) =>
+    Effect.flatMap(projectAt(links, missing, own, bytesOf, "glance"), (glanced) =>
+      glanced.certain ? Effect.succeed(glanced) : projectAt(links, missing, own, bytesOf, "full")
+    )
 
   const restore = Effect.fn("SessionReconstruction.restore")(function* (ref: RolloutRef) {
     yield* Effect.annotateCurrentSpan({ threadId: ref.threadId, path: ref.path })
     const stat = yield* store.stat(ref)
     const own = yield* ownMeta(ref, yield* head(store.read(ref)))
     const { links, missing } = yield* chain(ref, own.meta)
-    return { ref, stat, ...own, ...(yield* project(links, missing, own, store.read)) }
+    const { projected, segments } = yield* project(links, missing, own, store.read)
+    return { ref, stat, ...own, segments, projected }
   })
 
   return SessionReconstruction.of({
@@ -199,7 +220,8 @@ const make = Effect.gen(function* () {
     restoreBytes: Effect.fn("SessionReconstruction.restoreBytes")(function* (ref, bytes, stat) {
       const own = yield* ownMeta(ref, yield* head(bytes))
       const links: ReadonlyArray<Link> = [{ ref, meta: own.meta, until: null }]
-      return { ref, stat, ...own, ...(yield* project(links, [], own, () => bytes)) }
+      const { projected, segments } = yield* project(links, [], own, () => bytes)
+      return { ref, stat, ...own, segments, projected }
     }),
     modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session) {
       const { base, entries } = session.projected.context
