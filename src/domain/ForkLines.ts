@@ -4,6 +4,7 @@
  *
  * Source: docs/codex.md, "Forks". Everything between is copied byte for byte.
  */
+import { DateTime } from "effect"
 import type { ThreadId, TurnId } from "./Ids.ts"
 import { isRecord, type JsonRecord, own } from "./Json.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
@@ -30,8 +31,8 @@ export const INTERRUPTION_NOTICE =
   "<turn_aborted>\nThe user interrupted the previous turn on purpose. Any running unified exec processes may still be " +
   "running in the background. If any tools/commands were aborted, they may have partially executed.\n</turn_aborted>"
 
-/** Milliseconds as rollouts write a time. */
-export const isoTime = (millis: number): string => new Date(millis).toISOString()
+/** Unix milliseconds as rollouts write a time. */
+const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
 const line = (createdAt: number, ordinal: number | null, type: string, payload: JsonRecord): string =>
   `${JSON.stringify({ timestamp: isoTime(createdAt), ...(ordinal === null ? {} : { ordinal }), type, payload })}\n`

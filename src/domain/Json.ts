@@ -24,8 +24,7 @@ export type JsonRecord = { readonly [key: string]: unknown }
 export const isRecord = (u: unknown): u is JsonRecord => typeof u === "object" && u !== null && !Array.isArray(u)
 
 /** The own property `key` of an object from outside; undefined for anything inherited (`__proto__`, `constructor`). */
-export const own = (record: JsonRecord, key: string): unknown =>
-  Object.hasOwn(record, key) ? record[key] : undefined
+export const own = (record: JsonRecord, key: string): unknown => (Object.hasOwn(record, key) ? record[key] : undefined)
 
 const I64_MIN = -(2n ** 63n)
 const I64_MAX = 2n ** 63n - 1n
@@ -56,11 +55,12 @@ const keepIntegers = (_key: string, value: unknown, context: { readonly source?:
     ? BigInt(context.source)
     : value
 
-/** Parses JSON; in texts of up to 16 KiB integers that a double cannot hold come back as `bigint`. None for text that is no JSON. */
-export const parseExact = (text: string): Option.Option<unknown> => {
-  try {
-    return Option.some(mayHoldUnsafeInteger(text) ? JSON.parse(text, keepIntegers) : JSON.parse(text))
-  } catch {
-    return Option.none()
-  }
-}
+const parse = Option.liftThrowable((text: string): unknown =>
+  mayHoldUnsafeInteger(text) ? JSON.parse(text, keepIntegers) : JSON.parse(text)
+)
+
+/**
+ * Parses JSON; in texts of up to 16 KiB integers that a double cannot hold come back as `bigint`. None for text that is
+ * no JSON.
+ */
+export const parseExact = (text: string): Option.Option<unknown> => parse(text)

@@ -5,9 +5,10 @@
  * items are read when a turn needs them. Items are filed under the turn they belong to, so that a
  * rollback takes from the model exactly what it takes from the user. Source: docs/codex.md, "Model context".
  */
-import { isRecord, type JsonRecord, own } from "./Json.ts"
+import { type JsonRecord, own } from "./Json.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
-import { isContextual, type TurnHistory, type TurnSerial } from "./TurnHistory.ts"
+import { isFromUser } from "./Said.ts"
+import type { TurnHistory, TurnSerial } from "./TurnHistory.ts"
 
 /** Where a line is: the rollout (of a chain of them, base first), the line's number, its bytes. */
 export interface LinePlace {
@@ -44,19 +45,6 @@ interface Filed {
   readonly fromUser: boolean
   readonly at: LinePlace
 }
-
-/** The text of a message item's parts, joined. */
-export const messageText = (item: JsonRecord): string => {
-  const content = own(item, "content")
-  return (Array.isArray(content) ? content : [])
-    .map((part) => (isRecord(part) ? own(part, "text") : undefined))
-    .filter((text) => typeof text === "string")
-    .join("")
-}
-
-/** Did a person say it? (Codex files instructions and notices under the user's role too.) */
-export const isFromUser = (item: JsonRecord): boolean =>
-  own(item, "type") === "message" && own(item, "role") === "user" && !isContextual(messageText(item))
 
 /** An empty context. */
 export const make = (): ContextHistory => {

@@ -8,7 +8,13 @@ import { Option, Schema } from "effect"
 import { isRecord, type JsonRecord, own } from "./Json.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
-import { ApprovalPolicy, type SandboxPolicy, type SettingsSource, sandboxPolicy, type ThreadSettings } from "./ThreadSettings.ts"
+import {
+  ApprovalPolicy,
+  type SandboxPolicy,
+  type SettingsSource,
+  sandboxPolicy,
+  type ThreadSettings
+} from "./ThreadSettings.ts"
 
 const decodeApproval = Schema.decodeUnknownOption(ApprovalPolicy)
 
@@ -29,7 +35,9 @@ const profile = (value: unknown): SandboxPolicy | undefined => {
   if (type !== "managed") return undefined
   const files = own(value, "file_system")
   const entries = isRecord(files) ? own(files, "entries") : undefined
-  const writable = (Array.isArray(entries) ? entries : []).filter(isRecord).filter((entry) => own(entry, "access") === "write")
+  const writable = (Array.isArray(entries) ? entries : [])
+    .filter(isRecord)
+    .filter((entry) => own(entry, "access") === "write")
   if (writable.length === 0) return { type: "readOnly", access: { type: "fullAccess" }, networkAccess }
   const paths = writable.flatMap((entry) => {
     const path = own(entry, "path")
@@ -59,7 +67,8 @@ const applied = (settings: unknown): SettingsSource => {
     approvalsReviewer: text(settings, "approvals_reviewer"),
     sandbox: profile(own(settings, "permission_profile")),
     reasoningEffort:
-      text(settings, "reasoning_effort") ?? (isRecord(modeSettings) ? text(modeSettings, "reasoning_effort") : undefined)
+      text(settings, "reasoning_effort") ??
+      (isRecord(modeSettings) ? text(modeSettings, "reasoning_effort") : undefined)
   }
 }
 
@@ -81,7 +90,9 @@ export const step = (settings: SettingsSource, line: RolloutLine): SettingsSourc
     case "TurnContext":
       return over(settings, { model: record.context.model, reasoningEffort: record.context.effort ?? undefined })
     case "Event":
-      return record.event.type === "thread_settings_applied" ? over(settings, applied(record.event.thread_settings)) : settings
+      return record.event.type === "thread_settings_applied"
+        ? over(settings, applied(record.event.thread_settings))
+        : settings
     default:
       return settings
   }

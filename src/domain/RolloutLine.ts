@@ -115,14 +115,7 @@ const itemFields: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const isUtf8 = (bytes: Uint8Array): boolean => {
-  try {
-    strictDecoder.decode(bytes)
-    return true
-  } catch {
-    return false
-  }
-}
+const decodeStrictly = Option.liftThrowable((bytes: Uint8Array) => strictDecoder.decode(bytes))
 
 const noDiagnostics: ReadonlyArray<Diagnostic> = []
 const BOM = [0xef, 0xbb, 0xbf]
@@ -221,7 +214,8 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
     bytes = bytes.subarray(BOM.length)
   }
   const text = decoder.decode(bytes)
-  if (text.includes("\ufffd") && !isUtf8(bytes)) notes.push(because("invalidUtf8", "unreadable bytes were replaced"))
+  if (text.includes("\ufffd") && Option.isNone(decodeStrictly(bytes)))
+    notes.push(because("invalidUtf8", "unreadable bytes were replaced"))
   const refuse = (reason: DiagnosticReason, detail: string): ReadLine => ({
     line: null,
     diagnostics: [...notes, because(reason, detail)]

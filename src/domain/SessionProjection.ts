@@ -10,6 +10,7 @@ import * as ContextHistory from "./ModelContext.ts"
 import type { LinePlace, ModelContext } from "./ModelContext.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
+import { isFromUser, messageText } from "./Said.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { SettingsSource } from "./ThreadSettings.ts"
@@ -93,17 +94,20 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
       uncertain = uncertain || (glanced && !opened.explicit)
     }
     glanced = glanced || line.record._tag === "Glanced"
-    early = line.record._tag === "ResponseItem" && !turns.inExplicitTurn() && ContextHistory.isFromUser(line.record.item.item) ? (early ?? at) : null
+    early =
+      line.record._tag === "ResponseItem" && !turns.inExplicitTurn() && isFromUser(line.record.item.item)
+        ? (early ?? at)
+        : null
   }
 
   const notePreview = (line: RolloutLine) => {
     if (preview !== "") return
     if (line.record._tag === "Event" && line.record.event.type === "user_message") preview = line.record.event.message
     else if (line.record._tag === "Event" && line.record.event.type === "item_completed") {
-      if (line.record.event.item.type === "UserMessage") preview = ContextHistory.messageText(line.record.event.item)
+      if (line.record.event.item.type === "UserMessage") preview = messageText(line.record.event.item)
     } else if (mode === "legacy" && (line.record._tag === "ResponseItem" || line.record._tag === "BareItem")) {
       const { item } = line.record.item
-      if (itemPreview === "" && ContextHistory.isFromUser(item)) itemPreview = ContextHistory.messageText(item)
+      if (itemPreview === "" && isFromUser(item)) itemPreview = messageText(item)
     }
   }
 
@@ -131,7 +135,9 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
       const restored = turns.turns()
       for (const item of turns.orphans()) note({ reason: "unusableItem", line: 0, offset: 0, length: 0, detail: item })
       const last = restored.at(-1)
-      const running = last?.turn.status === "inProgress" || (last !== undefined && !last.explicit && last.turn.status !== "interrupted" && context.awaitsAgent())
+      const running =
+        last?.turn.status === "inProgress" ||
+        (last !== undefined && !last.explicit && last.turn.status !== "interrupted" && context.awaitsAgent())
       return {
         turns: restored,
         usage: usage.result(turns),

@@ -264,7 +264,6 @@ export const ContextCompactionItem = Schema.Struct({
 })
 export type ContextCompactionItem = typeof ContextCompactionItem.Type
 
-
 /**
  * An item of a kind that this version does not know, whole. The protocol has no such kind, and clients refuse a response
  * that holds one they do not know: the Codex wire leaves these items out.

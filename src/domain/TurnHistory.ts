@@ -7,12 +7,16 @@
  */
 import * as HistoryItem from "./HistoryItem.ts"
 import { ItemId, TurnId } from "./Ids.ts"
-import { isRecord, own } from "./Json.ts"
+import { noTimes } from "./ItemParts.ts"
+import { agentMessage, hookPrompt, userMessage as userMessageItem } from "./MessageItems.ts"
+import { reviewOutcome, reviewRequest } from "./ReviewItems.ts"
 import type { EventOf, RolloutEvent } from "./RolloutEvent.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
+import { eventsOfBareItem } from "./BareFormat.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
 import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
+import { concernsTurn, turnError } from "./TurnFailure.ts"
 
 /** Counts turns in the order in which they opened; identifies one however its id repeats. */
 export type TurnSerial = number
@@ -63,9 +67,6 @@ interface Draft {
 
 /** Items of a paginated history that event-style history tells by events instead; read twice they would double. */
 const toldByEvents: ReadonlySet<string> = new Set(["UserMessage", "AgentMessage", "Reasoning", "ContextCompaction"])
-
-/** Errors that concern a request and not the turn that runs. */
-const requestErrors: ReadonlySet<string> = new Set(["thread_rollback_failed", "active_turn_not_steerable"])
 
 /** An empty history. `mode` decides who tells of messages: events, or completed items. */
 export const make = (mode: HistoryMode): TurnHistory => {
@@ -137,7 +138,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
       id: ItemId.make(nextId()),
       summary: [],
       content: [],
-      ...HistoryItem.noTimes
+      ...noTimes
     }
     turn.items.push({ ...item, [field]: [part] })
   }
@@ -145,7 +146,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
   const userMessage = (event: EventOf<"user_message">) => {
     const compactionOnly = current !== null && current.sawCompaction && current.items.length === 0
     if (current !== null && !current.explicit && !compactionOnly) close()
-    ensure().items.push(HistoryItem.userMessage(event, nextId()))
+    ensure().items.push(userMessageItem(event, nextId()))
   }
 
   // In a paginated history an end may be the first that is told of a turn: it opens it.
@@ -237,35 +238,33 @@ export const make = (mode: HistoryMode): TurnHistory => {
         return userMessage(event)
       case "agent_message":
         if (event.message === "") return
-        ensure().items.push(
-          HistoryItem.agentMessage(nextId(), event.message, event.phase, event.memory_citation, HistoryItem.noTimes)
-        )
+        ensure().items.push(agentMessage(nextId(), event.message, event.phase, event.memory_citation, noTimes))
         return
       case "agent_reasoning":
         return reasoning(event.text, "summary")
       case "agent_reasoning_raw_content":
         return reasoning(event.text, "content")
       case "context_compacted":
-        ensure().items.push({ type: "contextCompaction", id: ItemId.make(nextId()), ...HistoryItem.noTimes })
+        ensure().items.push({ type: "contextCompaction", id: ItemId.make(nextId()), ...noTimes })
         return
       case "entered_review_mode":
         ensure().items.push({
           type: "enteredReviewMode",
           id: ItemId.make(nextId()),
-          review: HistoryItem.reviewRequest(event.user_facing_hint),
-          ...HistoryItem.noTimes
+          review: reviewRequest(event.user_facing_hint),
+          ...noTimes
         })
         return
       case "exited_review_mode":
         ensure().items.push({
           type: "exitedReviewMode",
           id: ItemId.make(nextId()),
-          review: HistoryItem.reviewOutcome(event.review_output),
-          ...HistoryItem.noTimes
+          review: reviewOutcome(event.review_output),
+          ...noTimes
         })
         return
       case "error": {
-        if (current === null || requestErrors.has(errorKind(event.codex_error_info))) return
+        if (current === null || !concernsTurn(event.codex_error_info)) return
         current.status = "failed"
         current.error = turnError({ message: event.message, codex_error_info: event.codex_error_info })
         return
@@ -304,7 +303,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
           ensure().sawCompaction = true
           break
         case "ResponseItem": {
-          const prompt = HistoryItem.hookPrompt(line.record.item.item, `item-${nextItem}`)
+          const prompt = hookPrompt(line.record.item.item, `item-${nextItem}`)
           if (prompt !== null && mode === "legacy") {
             nextItem++
             ensure().items.push(prompt)
@@ -326,7 +325,9 @@ export const make = (mode: HistoryMode): TurnHistory => {
     inExplicitTurn: () => current?.explicit === true,
     survives: (serial) => !dropped.has(serial),
     orphans: () =>
-      Array.from(waiting, ([turnId, items]) => items.map((item) => `${item.type} ${item.id} names turn ${turnId}`)).flat(),
+      Array.from(waiting, ([turnId, items]) =>
+        items.map((item) => `${item.type} ${item.id} names turn ${turnId}`)
+      ).flat(),
     turns: () => {
       const open = current !== null && (current.explicit || current.items.length > 0 || current.sawCompaction)
       return (open && current !== null ? [...closed, current] : closed).map((draft) => ({
@@ -346,94 +347,4 @@ export const make = (mode: HistoryMode): TurnHistory => {
       }))
     }
   }
-}
-
-const errorKind = (info: unknown): string =>
-  typeof info === "string" ? info : isRecord(info) ? (Object.keys(info)[0] ?? "") : ""
-
-const camel = (word: string): string => word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-
-// The protocol's tags; clients are told `other` of any that is not among them.
-const knownErrors: ReadonlySet<string> = new Set([
-  "context_window_exceeded",
-  "session_budget_exceeded",
-  "usage_limit_exceeded",
-  "rate_limit_exceeded",
-  "flex_unavailable",
-  "server_overloaded",
-  "model_not_found",
-  "policy_capacity_unavailable",
-  "inference_hook_denied",
-  "cyber_policy",
-  "misalignment_policy_violation",
-  "too_many_denials",
-  "internal_server_error",
-  "unauthorized",
-  "bad_request",
-  "thread_rollback_failed",
-  "sandbox_error"
-])
-
-// `snake_case` words, or one tagged object whose own fields are snake_case too.
-const codexErrorInfo = (info: unknown): unknown => {
-  if (typeof info === "string") return knownErrors.has(info) ? camel(info) : "other"
-  if (!isRecord(info)) return null
-  return Object.fromEntries(
-    Object.entries(info).map(([kind, fields]) => [
-      camel(kind),
-      isRecord(fields) ? Object.fromEntries(Object.entries(fields).map(([key, value]) => [camel(key), value])) : fields
-    ])
-  )
-}
-
-/** A failure as `task_complete.error` or an `error` event records it; null when there is none. */
-export const turnError = (error: unknown): TurnError | null => {
-  if (!isRecord(error)) return null
-  const message = own(error, "message")
-  return {
-    message: typeof message === "string" ? message : "",
-    codexErrorInfo: codexErrorInfo(own(error, "codex_error_info")),
-    additionalDetails: null,
-    misalignment: null
-  }
-}
-
-// The bare 2025 format has items only; what a person saw of them are the messages and the reasoning.
-const eventsOfBareItem = (item: { readonly [key: string]: unknown }): ReadonlyArray<RolloutEvent> => {
-  const texts = (key: string): ReadonlyArray<string> => {
-    const parts = own(item, key)
-    return (Array.isArray(parts) ? parts : []).flatMap((part) => {
-      const text = isRecord(part) ? own(part, "text") : undefined
-      return typeof text === "string" ? [text] : []
-    })
-  }
-  if (own(item, "type") === "reasoning") return texts("summary").map((text) => ({ type: "agent_reasoning", text }))
-  if (own(item, "type") !== "message") return []
-  const message = texts("content").join("")
-  switch (own(item, "role")) {
-    case "user":
-      return isContextual(message) ? [] : [{ type: "user_message", message }]
-    case "assistant":
-      return [{ type: "agent_message", message }]
-    default:
-      return []
-  }
-}
-
-const contextual = [
-  "<environment_context>",
-  "<user_instructions>",
-  "# AGENTS.md instructions",
-  "<skill>",
-  "<user_shell_command>",
-  "<turn_aborted>",
-  "<subagent_notification>",
-  "<skills_instructions>",
-  "<permissions instructions>"
-]
-
-/** Is a user-role message something that Codex put there itself, and no person said? */
-export const isContextual = (text: string): boolean => {
-  const start = text.trimStart()
-  return contextual.some((prefix) => start.startsWith(prefix))
 }

@@ -103,16 +103,17 @@ const indexOf = <A>(kind: Kind<A>, entries: ReadonlyArray<A>, anchor: Anchor): n
   return entries.findIndex((entry) => kind.keyOf(entry) === anchor.key && seen++ === anchor.occurrence)
 }
 
-const cursorAt = <A>(kind: Kind<A>, entries: ReadonlyArray<A>, index: number, includeAnchor: boolean): string | null => {
+const cursorAt = <A>(
+  kind: Kind<A>,
+  entries: ReadonlyArray<A>,
+  index: number,
+  includeAnchor: boolean
+): string | null => {
   const entry = entries[index]
   return entry === undefined ? null : kind.encode(entry, occurrenceOf(kind, entries, index), includeAnchor)
 }
 
-const page = <A>(
-  kind: Kind<A>,
-  entries: ReadonlyArray<A>,
-  query: PageQuery
-): Result.Result<Page<A>, InvalidCursor> => {
+const page = <A>(kind: Kind<A>, entries: ReadonlyArray<A>, query: PageQuery): Result.Result<Page<A>, InvalidCursor> => {
   const step = query.sortDirection === "asc" ? 1 : -1
   let first = step === 1 ? 0 : entries.length - 1
   if (query.cursor !== null) {

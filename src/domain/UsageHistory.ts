@@ -80,7 +80,11 @@ export const make = (meta: SessionMeta): UsageHistory => {
       const surviving = records.findLast((entry) => entry.serial === null || turns.survives(entry.serial))
       const source = surviving ?? latest
       return {
-        info: { ...source.info, total: latest.info.total, estimated: { total: estimatedTotal, last: source.info.estimated.last } },
+        info: {
+          ...source.info,
+          total: latest.info.total,
+          estimated: { total: estimatedTotal, last: source.info.estimated.last }
+        },
         owner: surviving === undefined ? null : owner(surviving.serial, turns.turns()),
         inherited: meta.forkedFromId === null ? null : inherited
       }

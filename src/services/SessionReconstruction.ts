@@ -107,7 +107,10 @@ const make = Effect.gen(function* () {
     if (meta === null) {
       return empty
         ? unreadable("empty", "empty session file")
-        : unreadable("noSessionMeta", "no line is a valid session_meta (a session needs its id, timestamp, cwd, originator and version)")
+        : unreadable(
+            "noSessionMeta",
+            "no line is a valid session_meta (a session needs its id, timestamp, cwd, originator and version)"
+          )
     }
     if (meta.id !== ref.threadId) {
       return Effect.fail(new ThreadIdMismatch({ requested: ref.threadId, found: meta.id, path: ref.path }))
@@ -136,7 +139,7 @@ const make = Effect.gen(function* () {
   const chain = Effect.fnUntraced(function* (ref: RolloutRef, meta: SessionMeta) {
     const links: Array<Link> = [{ ref, meta, until: null }]
     const missing: Array<Diagnostic> = []
-    for (let at = links[0]; at?.meta.historyBase != null; ) {
+    for (let at = links[0]; at?.meta.historyBase != null;) {
       const base: HistoryBase = at.meta.historyBase
       const visited = new Set(links.map((link) => link.ref.path))
       const candidates = (yield* store.segments(base.threadId)).filter((candidate) => !visited.has(candidate.path))
@@ -171,7 +174,8 @@ const make = Effect.gen(function* () {
     const segments: Array<Segment> = []
     for (const diagnostic of missing) projection.step({ line: null, diagnostics: [diagnostic] }, 0)
     for (const [number, link] of links.entries()) {
-      if (link.meta.id === own.meta.id && number > 0 && links[number - 1]?.meta.id !== own.meta.id) projection.endInherited()
+      if (link.meta.id === own.meta.id && number > 0 && links[number - 1]?.meta.id !== own.meta.id)
+        projection.endInherited()
       let bytes = 0
       let endsLine = true
       let afterMeta = 0

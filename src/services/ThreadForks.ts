@@ -36,7 +36,10 @@ export interface ForkRequest extends NewThreadRequest {
 export interface ThreadForks {
   readonly fork: (request: ForkRequest) => Effect.Effect<LoadedThread, ThreadError>
   /** A thread of the given response items; it has no turns and no usage. */
-  readonly ofHistory: (items: ReadonlyArray<unknown>, request: NewThreadRequest) => Effect.Effect<LoadedThread, ThreadError>
+  readonly ofHistory: (
+    items: ReadonlyArray<unknown>,
+    request: NewThreadRequest
+  ) => Effect.Effect<LoadedThread, ThreadError>
 }
 
 interface Source {
@@ -123,7 +126,12 @@ export const make = Effect.gen(function* () {
     const session = yield* newSession(settings, request, request.threadSource)
     const body = Stream.concat(text([ForkLines.firstLineOfFork(session, meta, mode)]), copy(source, cut))
 
-    const pending: RolloutRef = { threadId: session.id, path: `ephemeral:${session.id}`, archived: false, segmentId: null }
+    const pending: RolloutRef = {
+      threadId: session.id,
+      path: `ephemeral:${session.id}`,
+      archived: false,
+      segmentId: null
+    }
     const stat = { ...EPHEMERAL_STAT, modifiedAt: session.createdAt }
     // A cut may leave the copy in the middle of a turn that the source went on from.
     const ends = cut === null ? projected : (yield* reconstruction.restoreBytes(pending, body, stat)).projected

@@ -182,6 +182,9 @@ const make = Effect.gen(function* () {
 const overriddenBy = (settings: ThreadSettings, overrides: SettingsSource): ReadonlyArray<string> => {
   const current: SettingsSource = settings
   return Object.entries(overrides)
-    .filter(([name, value]) => value !== undefined && !Equal.equals(value, Object.entries(current).find(([key]) => key === name)?.[1]))
+    .filter(
+      ([name, value]) =>
+        value !== undefined && !Equal.equals(value, Object.entries(current).find(([key]) => key === name)?.[1])
+    )
     .map(([name]) => name)
 }

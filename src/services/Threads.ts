@@ -61,10 +61,11 @@ export class Threads extends Context.Service<
     readonly read: (threadId: ThreadId) => Effect.Effect<Snapshot, ThreadError>
   }
 >()("rethread/services/Threads") {
-  static readonly layer: Layer.Layer<Threads, never, RolloutStore | SessionReconstruction | ServerConfig> = Layer.effect(
-    Threads,
-    Effect.suspend(() => make)
-  )
+  static readonly layer: Layer.Layer<Threads, never, RolloutStore | SessionReconstruction | ServerConfig> =
+    Layer.effect(
+      Threads,
+      Effect.suspend(() => make)
+    )
 }
 
 const make: Effect.Effect<
@@ -99,7 +100,9 @@ const make: Effect.Effect<
     return resolve([overrides, remembered, configured], defaults(config.cwd))
   })
 
-  const refresh = Effect.fnUntraced(function* (threadId: ThreadId): Effect.fn.Return<LoadedThread | undefined, ThreadError> {
+  const refresh = Effect.fnUntraced(function* (
+    threadId: ThreadId
+  ): Effect.fn.Return<LoadedThread | undefined, ThreadError> {
     const thread = threads.get(threadId)
     if (thread === undefined || thread.ephemeral) return thread
     const { ref, stat } = thread.session
@@ -134,7 +137,12 @@ const make: Effect.Effect<
 
   const view = Effect.fnUntraced(function* (
     session: RestoredSession,
-    source: { readonly settings: ThreadSettings; readonly shown: SettingsSource; readonly ephemeral: boolean; readonly status: ThreadStatus }
+    source: {
+      readonly settings: ThreadSettings
+      readonly shown: SettingsSource
+      readonly ephemeral: boolean
+      readonly status: ThreadStatus
+    }
   ): Effect.fn.Return<Snapshot, ThreadError> {
     const { meta, projected, ref, stat } = session
     const names = yield* store.names
@@ -143,7 +151,8 @@ const make: Effect.Effect<
     return {
       settings: source.settings,
       // A window that the configuration names is the one that the next turn will have.
-      usage: usage === null || window === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow: window } },
+      usage:
+        usage === null || window === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow: window } },
       thread: ThreadView.makeThread({
         meta,
         path: source.ephemeral ? null : ref.path,

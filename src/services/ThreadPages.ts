@@ -1,0 +1,120 @@
+/**
+ * Which threads a query means, in which order, and how a cursor divides them. Pure.
+ *
+ * Threads are ordered by time and then by id, so that no two are equal; a cursor is a place in that
+ * order (`time|id`), not a thread: it stays good when the thread at it goes away.
+ */
+import { Result } from "effect"
+import { parseThreadId, type ThreadId } from "../domain/Ids.ts"
+import type { SessionSource, Thread } from "../domain/Thread.ts"
+import type { SourceKind, ThreadPage, ThreadQuery } from "./ThreadCatalog.ts"
+import { InvalidRequest } from "./ThreadError.ts"
+
+/** A thread as the catalog keeps it: with its times in milliseconds, which the protocol rounds to seconds. */
+export interface CatalogEntry {
+  readonly thread: Thread
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+interface Place {
+  readonly time: number
+  readonly id: ThreadId
+}
+
+const maxLimit = 100
+const defaultKinds: ReadonlyArray<SourceKind> = ["cli", "vscode"]
+const cursorPattern = /^((?:\d{4}|[+-]\d{6})-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z)\|(.+)$/
+
+/** Every kind that a source counts as: a sub-agent is one in general, and one of its sort. */
+export const sourceKinds = (source: SessionSource): ReadonlyArray<SourceKind> => {
+  if (typeof source === "string") return [source]
+  if ("custom" in source) return ["unknown"]
+  const { subAgent } = source
+  if (subAgent === "review") return ["subAgent", "subAgentReview"]
+  if (subAgent === "compact") return ["subAgent", "subAgentCompact"]
+  if (typeof subAgent !== "string" && "thread_spawn" in subAgent) return ["subAgent", "subAgentThreadSpawn"]
+  return ["subAgent", "subAgentOther"]
+}
+
+/** The thread that spawned this one, if one did. */
+export const parentOf = (thread: Thread): string | null => {
+  if (thread.parentThreadId !== null) return thread.parentThreadId
+  const { source } = thread
+  if (typeof source === "string" || !("subAgent" in source) || typeof source.subAgent === "string") return null
+  return "thread_spawn" in source.subAgent ? source.subAgent.thread_spawn.parent_thread_id : null
+}
+
+const timeOf = (entry: CatalogEntry, key: ThreadQuery["sortKey"]): number =>
+  key === "created_at" ? entry.createdAt : entry.updatedAt
+
+const compare = (a: Place, b: Place): number => a.time - b.time || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+
+const formatCursor = ({ id, time }: Place): string => `${new Date(time).toISOString()}|${id}`
+
+const parseCursor = (cursor: string): Result.Result<Place, InvalidRequest> => {
+  const match = cursorPattern.exec(cursor)
+  const time = match === null ? Number.NaN : Date.parse(match[1] ?? "")
+  const id = parseThreadId(match?.[2] ?? "")
+  return Number.isNaN(time) || Result.isFailure(id)
+    ? Result.fail(new InvalidRequest({ field: "cursor", detail: `invalid cursor: ${cursor.slice(0, 200)}` }))
+    : Result.succeed({ time, id: id.success })
+}
+
+const isDescendant = (thread: Thread, ancestor: ThreadId, parents: ReadonlyMap<string, string>): boolean => {
+  const seen = new Set<string>([thread.id])
+  for (let parent = parentOf(thread); parent !== null && !seen.has(parent); parent = parents.get(parent) ?? null) {
+    if (parent === ancestor) return true
+    seen.add(parent)
+  }
+  return false
+}
+
+const matches = (query: ThreadQuery, parents: ReadonlyMap<string, string>): ((thread: Thread) => boolean) => {
+  const among = <A>(values: ReadonlyArray<A> | null): ReadonlySet<A> | null =>
+    values === null || values.length === 0 ? null : new Set(values)
+  const providers = among(query.modelProviders)
+  const cwds = among(query.cwd)
+  const excluded = new Set<string>(query.excludedThreadIds)
+  // Whoever asks for a thread's sub-agents by name does not mean to leave sub-agents out.
+  const ofFamily = query.parentThreadId !== null || query.ancestorThreadId !== null
+  const kinds = among(query.sourceKinds) ?? (ofFamily ? null : new Set(defaultKinds))
+  const term = query.searchTerm?.toLowerCase() ?? ""
+  return (thread) =>
+    !excluded.has(thread.id) &&
+    (providers === null || providers.has(thread.modelProvider)) &&
+    (cwds === null || cwds.has(thread.cwd)) &&
+    (kinds === null || sourceKinds(thread.source).some((kind) => kinds.has(kind))) &&
+    (query.parentThreadId === null || parentOf(thread) === query.parentThreadId) &&
+    (query.ancestorThreadId === null || isDescendant(thread, query.ancestorThreadId, parents)) &&
+    (term === "" || thread.preview.toLowerCase().includes(term) || (thread.name?.toLowerCase().includes(term) ?? false))
+}
+
+/**
+ * One page of the entries. `parents` maps every known thread to the one that spawned it; only a query for descendants
+ * needs it. A limit outside 1 to 100 is moved to the nearer end.
+ */
+export const pageOf = (
+  entries: Iterable<CatalogEntry>,
+  query: ThreadQuery,
+  parents: ReadonlyMap<string, string>
+): Result.Result<ThreadPage, InvalidRequest> =>
+  Result.gen(function* () {
+    const cursor = query.cursor === null ? null : yield* parseCursor(query.cursor)
+    const sign = query.sortDirection === "asc" ? 1 : -1
+    const wanted = matches(query, parents)
+    const limit = Math.min(Math.max(query.limit, 1), maxLimit)
+    const rest = Array.from(entries)
+      .filter(({ thread }) => wanted(thread))
+      .map((entry) => ({ entry, place: { time: timeOf(entry, query.sortKey), id: entry.thread.id } }))
+      .filter(({ place }) => cursor === null || sign * compare(place, cursor) > 0)
+      .sort((a, b) => sign * compare(a.place, b.place))
+    const page = rest.slice(0, limit)
+    const first = page[0]
+    const last = page.at(-1)
+    return {
+      data: page.map(({ entry }) => entry.thread),
+      nextCursor: last !== undefined && rest.length > page.length ? formatCursor(last.place) : null,
+      backwardsCursor: first === undefined ? null : formatCursor(first.place)
+    }
+  })
