@@ -6,7 +6,7 @@
  */
 import { DateTime } from "effect"
 import type { ThreadId, TurnId } from "./Ids.ts"
-import { isRecord, type JsonRecord, own } from "./Json.ts"
+import { isRecord, type JsonRecord, own, printExact } from "./Json.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
@@ -35,7 +35,7 @@ export const INTERRUPTION_NOTICE =
 const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
 const line = (createdAt: number, ordinal: number | null, type: string, payload: JsonRecord): string =>
-  `${JSON.stringify({ timestamp: isoTime(createdAt), ...(ordinal === null ? {} : { ordinal }), type, payload })}\n`
+  `${printExact({ timestamp: isoTime(createdAt), ...(ordinal === null ? {} : { ordinal }), type, payload })}\n`
 
 // Facts of the source's place in the world that do not hold for the copy.
 const notInherited: ReadonlySet<string> = new Set([

@@ -7,6 +7,7 @@ import { Option } from "effect"
 declare global {
   interface JSON {
     rawJSON(text: string): object
+    isRawJSON(u: unknown): boolean
     parse(
       text: string,
       reviver: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown
@@ -35,17 +36,27 @@ export const exactInteger = (u: unknown): bigint | undefined => {
   return typeof u === "bigint" && u >= I64_MIN && u <= I64_MAX ? u : undefined
 }
 
+/** Is it what {@link integerToJson} makes of an integer beyond 2^53? */
+export const isRawInteger = (u: unknown): boolean => JSON.isRawJSON(u)
+
 /** A count as a value that `JSON.stringify` prints with every digit. */
 export const integerToJson = (count: bigint): unknown =>
   count >= BigInt(Number.MIN_SAFE_INTEGER) && count <= BigInt(Number.MAX_SAFE_INTEGER)
     ? Number(count)
     : JSON.rawJSON(count.toString())
 
-// The reviver costs three times a plain parse: it is used where a run of 16 digits shows an integer that a double may
-// not hold. Counters stand in short texts; in long ones (files, images) such runs are common and are no counters.
+const exactNumbers = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? integerToJson(value) : value
+
+/** A value as JSON text; integers keep every digit. */
+export const printExact = (value: unknown): string => JSON.stringify(value, exactNumbers)
+
+// The reviver costs three times a plain parse, so it is used only where counters are (`…_tokens`, `…_window`) and a run of
+// 16 digits shows an integer that a double may not hold. In other texts such runs are common and are no counters.
 const unsafeInteger = /\d{16}/
 const COUNTER_TEXT_LIMIT = 16 * 1024
-const mayHoldUnsafeInteger = (text: string): boolean => text.length <= COUNTER_TEXT_LIMIT && unsafeInteger.test(text)
+const mayHoldUnsafeInteger = (text: string): boolean =>
+  text.length <= COUNTER_TEXT_LIMIT && (text.includes("okens") || text.includes("_window")) && unsafeInteger.test(text)
 
 const keepIntegers = (_key: string, value: unknown, context: { readonly source?: string }): unknown =>
   typeof value === "number" &&
@@ -60,7 +71,7 @@ const parse = Option.liftThrowable((text: string): unknown =>
 )
 
 /**
- * Parses JSON; in texts of up to 16 KiB integers that a double cannot hold come back as `bigint`. None for text that is
+ * Parses JSON; counters that a double cannot hold come back as `bigint`, in texts of up to 16 KiB. None for text that is
  * no JSON.
  */
 export const parseExact = (text: string): Option.Option<unknown> => parse(text)

@@ -16,7 +16,10 @@ export interface Glance {
   readonly role: string | null
 }
 
-const HEAD_BYTES = 320
+const HEAD_BYTES = 208
+// Where the line type begins in a line with a timestamp of 24 characters and no ordinal.
+const TYPE_AT = 48
+const EVENT = 0x65
 const head =
   /^\{"timestamp":"([^"\\]{1,40})",(?:"ordinal":(\d{1,15}),)?"type":"response_item","payload":\{"type":"([a-z_]+)"(?:,"id":"[^"\\]*")?(?:,"role":"([a-z]+)")?[,}]/
 
@@ -53,7 +56,7 @@ const decoder = new TextDecoder("latin1")
 /** Glances at a line. Null when it has to be read. */
 export const glance = (bytes: Uint8Array): Glance | null => {
   const last = bytes.length - 1
-  if (last < 64 || bytes[last] !== CLOSE || bytes[last - 1] !== CLOSE) return null
+  if (last < 64 || bytes[TYPE_AT] === EVENT || bytes[last] !== CLOSE || bytes[last - 1] !== CLOSE) return null
   const match = head.exec(decoder.decode(bytes.subarray(0, HEAD_BYTES)))
   if (match === null) return null
   const [, timestamp = "", ordinal, type = "", role] = match

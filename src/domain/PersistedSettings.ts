@@ -23,8 +23,19 @@ const text = (record: JsonRecord, key: string): string | undefined => {
   return typeof value === "string" ? value : undefined
 }
 
-/** A permission profile as the sandbox policy that it amounts to. */
-const profile = (value: unknown): SandboxPolicy | undefined => {
+/** Where an entry of a permission profile points: at a path, or at a place that has a name of its own. */
+const placeOf = (entry: JsonRecord): { readonly path: string } | { readonly kind: string } | null => {
+  const path = own(entry, "path")
+  if (!isRecord(path)) return null
+  const value = own(path, "value")
+  const place = text(path, "path")
+  if (place !== undefined) return { path: place }
+  const kind = isRecord(value) ? text(value, "kind") : undefined
+  return kind === undefined ? null : { kind }
+}
+
+/** A permission profile as the sandbox policy that it amounts to. `cwd` is writable without being named. */
+const profile = (value: unknown, cwd: string | undefined): SandboxPolicy | undefined => {
   if (!isRecord(value)) return undefined
   const type = own(value, "type")
   if (type === "disabled") return sandboxPolicy("danger-full-access")
@@ -35,22 +46,20 @@ const profile = (value: unknown): SandboxPolicy | undefined => {
   if (type !== "managed") return undefined
   const files = own(value, "file_system")
   const entries = isRecord(files) ? own(files, "entries") : undefined
-  const writable = (Array.isArray(entries) ? entries : [])
+  const places = (Array.isArray(entries) ? entries : [])
     .filter(isRecord)
     .filter((entry) => own(entry, "access") === "write")
-  if (writable.length === 0) return { type: "readOnly", access: { type: "fullAccess" }, networkAccess }
-  const paths = writable.flatMap((entry) => {
-    const path = own(entry, "path")
-    const place = isRecord(path) ? (own(path, "path") ?? own(path, "value")) : path
-    return typeof place === "string" ? [place] : []
-  })
+    .map(placeOf)
+    .filter((place) => place !== null)
+  if (places.length === 0) return { type: "readOnly", access: { type: "fullAccess" }, networkAccess }
+  const kinds = new Set(places.map((place) => ("kind" in place ? place.kind : null)))
   return {
     type: "workspaceWrite",
-    writableRoots: paths,
+    writableRoots: places.flatMap((place) => ("path" in place && place.path !== cwd ? [place.path] : [])),
     readOnlyAccess: { type: "fullAccess" },
     networkAccess,
-    excludeTmpdirEnvVar: false,
-    excludeSlashTmp: false
+    excludeTmpdirEnvVar: !kinds.has("tmpdir"),
+    excludeSlashTmp: !kinds.has("slash_tmp")
   }
 }
 
@@ -65,7 +74,7 @@ const applied = (settings: unknown): SettingsSource => {
     cwd: text(settings, "cwd"),
     approvalPolicy: Option.getOrUndefined(decodeApproval(own(settings, "approval_policy"))),
     approvalsReviewer: text(settings, "approvals_reviewer"),
-    sandbox: profile(own(settings, "permission_profile")),
+    sandbox: profile(own(settings, "permission_profile"), text(settings, "cwd")),
     reasoningEffort:
       text(settings, "reasoning_effort") ??
       (isRecord(modeSettings) ? text(modeSettings, "reasoning_effort") : undefined)
@@ -105,18 +114,29 @@ const profileOf = (sandbox: SandboxPolicy): JsonRecord => {
     case "externalSandbox":
       return { type: "external", network: sandbox.networkAccess }
     case "readOnly":
+      return managed([], sandbox.networkAccess)
     case "workspaceWrite": {
-      const written = sandbox.type === "workspaceWrite" ? sandbox.writableRoots : []
-      const root = { path: { type: "special", value: { kind: "root" } }, access: "read" }
-      const entries = [root, ...written.map((path) => ({ path: { type: "path", path }, access: "write" }))]
-      return {
-        type: "managed",
-        file_system: { type: "restricted", entries },
-        network: sandbox.networkAccess ? "enabled" : "restricted"
-      }
+      const written = [
+        special("project_roots"),
+        ...sandbox.writableRoots.map((path) => ({ type: "path", path })),
+        ...(sandbox.excludeSlashTmp ? [] : [special("slash_tmp")]),
+        ...(sandbox.excludeTmpdirEnvVar ? [] : [special("tmpdir")])
+      ]
+      return managed(written, sandbox.networkAccess)
     }
   }
 }
+
+const special = (kind: string) => ({ type: "special", value: { kind } })
+
+const managed = (written: ReadonlyArray<JsonRecord>, networkAccess: boolean): JsonRecord => ({
+  type: "managed",
+  file_system: {
+    type: "restricted",
+    entries: [{ path: special("root"), access: "read" }, ...written.map((path) => ({ path, access: "write" }))]
+  },
+  network: networkAccess ? "enabled" : "restricted"
+})
 
 /** Settings as `thread_settings_applied` writes them. */
 export const toRollout = (settings: ThreadSettings): JsonRecord => ({

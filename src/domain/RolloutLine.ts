@@ -214,8 +214,9 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
     bytes = bytes.subarray(BOM.length)
   }
   const text = decoder.decode(bytes)
-  if (text.includes("\ufffd") && Option.isNone(decodeStrictly(bytes)))
+  if (text.includes("\ufffd") && Option.isNone(decodeStrictly(bytes))) {
     notes.push(because("invalidUtf8", "unreadable bytes were replaced"))
+  }
   const refuse = (reason: DiagnosticReason, detail: string): ReadLine => ({
     line: null,
     diagnostics: [...notes, because(reason, detail)]
@@ -224,7 +225,7 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
   const parsed = parseExact(text)
   if (Option.isNone(parsed)) {
     if (isBlank(text)) return refuse("blank", "")
-    if (/^\0/.test(text)) return refuse("nulBytes", `${raw.length} bytes`)
+    if (text.startsWith("\0")) return refuse("nulBytes", `${raw.length} bytes`)
     return raw.end === "" ? refuse("torn", "the last line is cut short") : refuse("malformed", "not JSON")
   }
   const value = parsed.value

@@ -5,7 +5,7 @@
  * envelope and know neither `cwd` nor version.
  */
 import { Option, Result, Schema } from "effect"
-import { ThreadId, parseThreadId } from "./Ids.ts"
+import { parseThreadId, type ThreadId } from "./Ids.ts"
 import { isRecord, type JsonRecord, own } from "./Json.ts"
 import type { GitInfo, SessionSource, SubAgentSource } from "./Thread.ts"
 

@@ -10,7 +10,7 @@ import * as ContextHistory from "./ModelContext.ts"
 import type { LinePlace, ModelContext } from "./ModelContext.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
-import { isFromUser, messageText } from "./Said.ts"
+import { isFromUser, spoken } from "./Said.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { SettingsSource } from "./ThreadSettings.ts"
@@ -102,13 +102,9 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
 
   const notePreview = (line: RolloutLine) => {
     if (preview !== "") return
-    if (line.record._tag === "Event" && line.record.event.type === "user_message") preview = line.record.event.message
-    else if (line.record._tag === "Event" && line.record.event.type === "item_completed") {
-      if (line.record.event.item.type === "UserMessage") preview = messageText(line.record.event.item)
-    } else if (mode === "legacy" && (line.record._tag === "ResponseItem" || line.record._tag === "BareItem")) {
-      const { item } = line.record.item
-      if (itemPreview === "" && isFromUser(item)) itemPreview = messageText(item)
-    }
+    const words = spoken(line)
+    if (words?.by === "event") preview = words.text
+    else if (words !== null && itemPreview === "" && mode === "legacy") itemPreview = words.text
   }
 
   return {

@@ -7,14 +7,14 @@
  */
 import { Schema, SchemaTransformation } from "effect"
 import type { TurnId } from "./Ids.ts"
-import { exactInteger, integerToJson } from "./Json.ts"
+import { exactInteger, integerToJson, isRawInteger } from "./Json.ts"
 
 /**
  * A token count: a signed 64-bit integer. Encoded, it is a JSON number with every digit kept;
  * decoding accepts what {@link file://./Json.ts parseExact} makes of one.
  */
 export const TokenCount = Schema.Unknown.check(
-  Schema.makeFilter((u) => exactInteger(u) !== undefined || "expected a 64-bit integer")
+  Schema.makeFilter((u) => exactInteger(u) !== undefined || isRawInteger(u) || "expected a 64-bit integer")
 ).pipe(
   Schema.decodeTo(
     Schema.BigInt,

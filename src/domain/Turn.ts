@@ -36,3 +36,13 @@ export const Turn = Schema.Struct({
   durationMs: Schema.NullOr(Schema.Finite)
 })
 export type Turn = typeof Turn.Type
+
+/** The turns without items of unknown kinds: what may go to clients that refuse a kind they do not know. */
+export const withKnownItems = (turns: ReadonlyArray<Turn>): ReadonlyArray<Turn> =>
+  turns.some(hasUnknownItems)
+    ? turns.map((turn) =>
+        hasUnknownItems(turn) ? { ...turn, items: turn.items.filter((item) => item.type !== "unknown") } : turn
+      )
+    : turns
+
+const hasUnknownItems = (turn: Turn): boolean => turn.items.some((item) => item.type === "unknown")

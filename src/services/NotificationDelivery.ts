@@ -6,7 +6,7 @@
  * one connection) and `broadcast` / `publish` (to all, to a thread's subscribers). The first two wait
  * for room; the last two never wait for a slow client: one whose outbox overflows is closed.
  */
-import { Cause, Clock, Context, Deferred, Effect, Exit, Layer, Queue, Schema, Scope } from "effect"
+import { type Cause, Clock, Context, Deferred, Effect, Exit, Layer, Queue, Schema, Scope } from "effect"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
 import type { Notification } from "../domain/Notification.ts"
 

@@ -4,7 +4,7 @@
  *
  * Nothing is cached and nothing is written: what it returns depends on the bytes alone.
  */
-import { Context, Effect, Layer, Option, Stream } from "effect"
+import { Context, Effect, Layer, Option, type Stream } from "effect"
 import type { Diagnostic } from "../domain/Diagnostic.ts"
 import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
 import * as ModelContext from "../domain/ModelContext.ts"
@@ -53,9 +53,13 @@ export class SessionReconstruction extends Context.Service<
       bytes: Stream.Stream<Uint8Array, E>,
       stat: RolloutStat
     ) => Effect.Effect<RestoredSession, E | RolloutUnreadable | ThreadIdMismatch>
-    /** The items that the model sees next, read from the places that the session names. */
+    /**
+     * The items that the model sees next, read from the places that the session names; `read` gives the bytes of a session
+     * that is not stored.
+     */
     readonly modelInput: (
-      session: RestoredSession
+      session: RestoredSession,
+      read?: RolloutStore["Service"]["read"]
     ) => Effect.Effect<ReadonlyArray<JsonRecord>, ThreadNotFound | RolloutStoreError>
   }
 >()("rethread/services/SessionReconstruction") {
@@ -64,6 +68,14 @@ export class SessionReconstruction extends Context.Service<
     Effect.suspend(() => make)
   )
 }
+
+const missingBase = (ref: RolloutRef, base: HistoryBase): Diagnostic => ({
+  reason: "missingBase",
+  line: 1,
+  offset: 0,
+  length: 0,
+  detail: `\`${ref.path}\` continues thread ${base.threadId} up to ordinal ${base.endOrdinalExclusive}, which no rollout here holds`
+})
 
 /** A rollout of a chain before it is read: where the part that counts ends, if not with the file. */
 interface Link {
@@ -135,32 +147,30 @@ const make = Effect.gen(function* () {
       return Effect.map(parser.forEach(store.read(ref), look), () => found)
     })
 
+  /** The rollout among those of a base's thread that holds the base, with its own first line. */
+  const findBase = Effect.fnUntraced(
+    function* (base: HistoryBase, links: ReadonlyArray<Link>) {
+      const visited = new Set(links.map((link) => link.ref.path))
+      const candidates = (yield* store.segments(base.threadId)).filter((candidate) => !visited.has(candidate.path))
+      const holder = yield* Effect.findFirst(candidates, (candidate) => holds(candidate, base))
+      if (Option.isNone(holder)) return null
+      const { meta } = yield* head(store.read(holder.value))
+      return meta === null ? null : ({ ref: holder.value, meta, until: base } satisfies Link)
+    },
+    Effect.catchTag("ThreadNotFound", () => Effect.succeed(null))
+  )
+
   /** The rollouts of a history, base first. A base that is not there ends the search: what remains is still read. */
   const chain = Effect.fnUntraced(function* (ref: RolloutRef, meta: SessionMeta) {
     const links: Array<Link> = [{ ref, meta, until: null }]
-    const missing: Array<Diagnostic> = []
-    for (let at = links[0]; at?.meta.historyBase != null;) {
-      const base: HistoryBase = at.meta.historyBase
-      const visited = new Set(links.map((link) => link.ref.path))
-      const candidates = (yield* store.segments(base.threadId)).filter((candidate) => !visited.has(candidate.path))
-      const holder = yield* Effect.findFirst(candidates, (candidate) => holds(candidate, base)).pipe(
-        Effect.catchTag("ThreadNotFound", () => Effect.succeed(Option.none<RolloutRef>()))
-      )
-      const baseMeta = Option.isNone(holder) ? null : (yield* head(store.read(holder.value))).meta
-      if (Option.isNone(holder) || baseMeta === null) {
-        missing.push({
-          reason: "missingBase",
-          line: 1,
-          offset: 0,
-          length: 0,
-          detail: `\`${at.ref.path}\` continues thread ${base.threadId} up to ordinal ${base.endOrdinalExclusive}, which no rollout here holds`
-        })
-        break
-      }
-      at = { ref: holder.value, meta: baseMeta, until: base }
-      links.unshift(at)
+    for (let at: Link = { ref, meta, until: null }; ;) {
+      const base = at.meta.historyBase
+      if (base === null) return { links, missing: [] }
+      const found: Link | null = yield* findBase(base, links)
+      if (found === null) return { links, missing: [missingBase(at.ref, base)] }
+      links.unshift(found)
+      at = found
     }
-    return { links, missing }
   })
 
   const projectAt = Effect.fnUntraced(function* <E>(
@@ -174,8 +184,10 @@ const make = Effect.gen(function* () {
     const segments: Array<Segment> = []
     for (const diagnostic of missing) projection.step({ line: null, diagnostics: [diagnostic] }, 0)
     for (const [number, link] of links.entries()) {
-      if (link.meta.id === own.meta.id && number > 0 && links[number - 1]?.meta.id !== own.meta.id)
+      const before = links[number - 1]
+      if (before !== undefined && before.meta.id !== link.meta.id && link.meta.id === own.meta.id) {
         projection.endInherited()
+      }
       let bytes = 0
       let endsLine = true
       let afterMeta = 0
@@ -206,8 +218,10 @@ const make = Effect.gen(function* () {
     own: { readonly meta: SessionMeta; readonly mode: HistoryMode },
     bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>
   ) =>
-    Effect.flatMap(projectAt(links, missing, own, bytesOf, "glance"), (glanced) =>
-      glanced.certain ? Effect.succeed(glanced) : projectAt(links, missing, own, bytesOf, "full")
+    Effect.filterOrElse(
+      projectAt(links, missing, own, bytesOf, "glance"),
+      (glanced) => glanced.certain,
+      () => projectAt(links, missing, own, bytesOf, "full")
     )
 
   const restore = Effect.fn("SessionReconstruction.restore")(function* (ref: RolloutRef) {
@@ -227,13 +241,13 @@ const make = Effect.gen(function* () {
       const { projected, segments } = yield* project(links, [], own, () => bytes)
       return { ref, stat, ...own, segments, projected }
     }),
-    modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session) {
+    modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session, read = store.read) {
       const { base, entries } = session.projected.context
       const wanted = new Map<string, JsonRecord>()
       const key = (at: { readonly segment: number; readonly line: number }) => `${at.segment}:${at.line}`
       const places = new Set([...(base === null ? [] : [base]), ...entries.map((entry) => entry.at)].map(key))
       for (const [number, segment] of session.segments.entries()) {
-        yield* parser.forEach(store.read(segment.ref), ({ line }, raw) => {
+        yield* parser.forEach(read(segment.ref), ({ line }, raw) => {
           const at = key({ segment: number, line: raw.line })
           if (line !== null && places.has(at)) {
             const { record } = line

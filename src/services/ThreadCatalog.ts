@@ -6,7 +6,6 @@
  */
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
-import type { Thread } from "../domain/Thread.ts"
 import { makeThread } from "../domain/ThreadView.ts"
 import { coalesced } from "./Coalesced.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
@@ -14,50 +13,9 @@ import { ServerConfig } from "./ServerConfig.ts"
 import type { InvalidRequest, RolloutStoreError } from "./ThreadError.ts"
 import { readThreadHead, type ThreadHead } from "./ThreadHead.ts"
 import { type CatalogEntry, pageOf, parentOf } from "./ThreadPages.ts"
+import type { ThreadPage, ThreadQuery } from "./ThreadQuery.ts"
 
-/** Source kinds that a list can be narrowed to (`ThreadSourceKind`). */
-export type SourceKind =
-  | "cli"
-  | "vscode"
-  | "exec"
-  | "appServer"
-  | "subAgent"
-  | "subAgentReview"
-  | "subAgentCompact"
-  | "subAgentThreadSpawn"
-  | "subAgentOther"
-  | "unknown"
-
-/** Which threads, in which order. `null` leaves a filter out. */
-export interface ThreadQuery {
-  readonly cursor: string | null
-  /** Page size, 1 to 100. */
-  readonly limit: number
-  readonly sortKey: "created_at" | "updated_at" | "recency_at"
-  readonly sortDirection: "asc" | "desc"
-  readonly archived: boolean
-  /** Null or empty: every provider. */
-  readonly modelProviders: ReadonlyArray<string> | null
-  /** Null or empty: the interactive ones, `cli` and `vscode`. */
-  readonly sourceKinds: ReadonlyArray<SourceKind> | null
-  /** Exact working directories. */
-  readonly cwd: ReadonlyArray<string> | null
-  /** Part of the name or of the preview, letter case ignored. */
-  readonly searchTerm: string | null
-  readonly parentThreadId: ThreadId | null
-  /** Sub-agent threads at any depth under this one. */
-  readonly ancestorThreadId: ThreadId | null
-  readonly excludedThreadIds: ReadonlyArray<ThreadId>
-}
-
-/** A page of threads without turns. Cursors hold a place between threads, `(time, id)`, not a thread. */
-export interface ThreadPage {
-  readonly data: ReadonlyArray<Thread>
-  /** Null on the last page. */
-  readonly nextCursor: string | null
-  /** For going the other way from the start of this page; null when the page is empty. */
-  readonly backwardsCursor: string | null
-}
+export type { SourceKind, ThreadPage, ThreadQuery } from "./ThreadQuery.ts"
 
 export class ThreadCatalog extends Context.Service<
   ThreadCatalog,

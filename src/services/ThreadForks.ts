@@ -143,8 +143,10 @@ export const make = Effect.gen(function* () {
     const content = Stream.concat(body, text([...marks, ...changed]))
 
     if (request.ephemeral) {
-      const made = yield* reconstruction.restoreBytes(pending, content, stat)
-      return yield* threads.adopt(made, { settings, ephemeral: true, read: () => content })
+      // Held whole: the source may be moved or removed while its copy lives.
+      const held = Stream.fromIterable(yield* Stream.runCollect(content))
+      const made = yield* reconstruction.restoreBytes(pending, held, stat)
+      return yield* threads.adopt(made, { settings, ephemeral: true, read: () => held })
     }
     return yield* keep(session, settings, content)
   })

@@ -8,9 +8,9 @@
  */
 import { Effect, Stream } from "effect"
 import { makeLineScanner, type RawLine } from "../domain/LineScanner.ts"
-import * as ContextHistory from "../domain/ModelContext.ts"
 import * as PersistedSettings from "../domain/PersistedSettings.ts"
-import { readLine, type RolloutLine } from "../domain/RolloutLine.ts"
+import { readLine } from "../domain/RolloutLine.ts"
+import { spoken } from "../domain/Said.ts"
 import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
 import type { SettingsSource } from "../domain/ThreadSettings.ts"
 import type { RolloutRef, RolloutStore } from "./RolloutStore.ts"
@@ -32,6 +32,7 @@ export interface RolloutHead {
 
 /** The head of a thread: of its current rollout, and of the rollouts that its history continues. */
 export interface ThreadHead {
+  /** Without its payload: instructions of twenty kilobytes a thread are not worth keeping. */
   readonly meta: SessionMeta
   readonly settings: SettingsSource
   /** What the user said first; null when nobody said anything. */
@@ -40,23 +41,8 @@ export interface ThreadHead {
   readonly final: boolean
 }
 
-/** The user's words in a line: told by an event, or only by the model's item (which events, where there are any, repeat). */
-const spoken = (line: RolloutLine): { readonly text: string; readonly by: "event" | "item" } | null => {
-  const { record } = line
-  if (record._tag === "Event" && record.event.type === "user_message") {
-    return { text: record.event.message, by: "event" }
-  }
-  if (record._tag === "Event" && record.event.type === "item_completed") {
-    const { item } = record.event
-    return item.type === "UserMessage" ? { text: ContextHistory.messageText(item), by: "event" } : null
-  }
-  if (record._tag !== "ResponseItem" && record._tag !== "BareItem") return null
-  const { item } = record.item
-  return ContextHistory.isFromUser(item) ? { text: ContextHistory.messageText(item), by: "item" } : null
-}
-
 /** Reads a rollout's head; null when it has no usable `session_meta`. */
-export const readRolloutHead = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<RolloutHead | null, E> =>
+const readRolloutHead = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<RolloutHead | null, E> =>
   Effect.suspend(() => {
     const scanner = makeLineScanner(maxLineBytes)
     let meta: SessionMeta | null = null
@@ -91,7 +77,8 @@ export const readRolloutHead = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.
       Stream.runDrain,
       Effect.map(() => {
         scanner.finish(visit)
-        const said = event === null || event.text === "" ? (item ?? event) : event
+        const told = event === null || event.text === ""
+        const said = told && meta?.historyMode !== "paginated" ? (item ?? event) : event
         return meta === null ? null : { meta, settings, said }
       })
     )
@@ -130,6 +117,6 @@ export const readThreadHead = (
     const head = yield* readRolloutHead(store.read(ref))
     if (head === null) return null
     const { final, preview: text } = yield* preview(head, new Set([ref.path]), Number.POSITIVE_INFINITY)
-    return { meta: head.meta, settings: head.settings, preview: text, final }
+    return { meta: { ...head.meta, payload: {} }, settings: head.settings, preview: text, final }
   })
 }

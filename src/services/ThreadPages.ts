@@ -4,11 +4,11 @@
  * Threads are ordered by time and then by id, so that no two are equal; a cursor is a place in that
  * order (`time|id`), not a thread: it stays good when the thread at it goes away.
  */
-import { Result } from "effect"
+import { DateTime, Result } from "effect"
 import { parseThreadId, type ThreadId } from "../domain/Ids.ts"
 import type { SessionSource, Thread } from "../domain/Thread.ts"
-import type { SourceKind, ThreadPage, ThreadQuery } from "./ThreadCatalog.ts"
 import { InvalidRequest } from "./ThreadError.ts"
+import type { SourceKind, ThreadPage, ThreadQuery } from "./ThreadQuery.ts"
 
 /** A thread as the catalog keeps it: with its times in milliseconds, which the protocol rounds to seconds. */
 export interface CatalogEntry {
@@ -27,7 +27,7 @@ const defaultKinds: ReadonlyArray<SourceKind> = ["cli", "vscode"]
 const cursorPattern = /^((?:\d{4}|[+-]\d{6})-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z)\|(.+)$/
 
 /** Every kind that a source counts as: a sub-agent is one in general, and one of its sort. */
-export const sourceKinds = (source: SessionSource): ReadonlyArray<SourceKind> => {
+const kindsOf = (source: SessionSource): ReadonlyArray<SourceKind> => {
   if (typeof source === "string") return [source]
   if ("custom" in source) return ["unknown"]
   const { subAgent } = source
@@ -50,7 +50,7 @@ const timeOf = (entry: CatalogEntry, key: ThreadQuery["sortKey"]): number =>
 
 const compare = (a: Place, b: Place): number => a.time - b.time || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 
-const formatCursor = ({ id, time }: Place): string => `${new Date(time).toISOString()}|${id}`
+const formatCursor = ({ id, time }: Place): string => `${DateTime.formatIso(DateTime.makeUnsafe(time))}|${id}`
 
 const parseCursor = (cursor: string): Result.Result<Place, InvalidRequest> => {
   const match = cursorPattern.exec(cursor)
@@ -84,7 +84,7 @@ const matches = (query: ThreadQuery, parents: ReadonlyMap<string, string>): ((th
     !excluded.has(thread.id) &&
     (providers === null || providers.has(thread.modelProvider)) &&
     (cwds === null || cwds.has(thread.cwd)) &&
-    (kinds === null || sourceKinds(thread.source).some((kind) => kinds.has(kind))) &&
+    (kinds === null || kindsOf(thread.source).some((kind) => kinds.has(kind))) &&
     (query.parentThreadId === null || parentOf(thread) === query.parentThreadId) &&
     (query.ancestorThreadId === null || isDescendant(thread, query.ancestorThreadId, parents)) &&
     (term === "" || thread.preview.toLowerCase().includes(term) || (thread.name?.toLowerCase().includes(term) ?? false))

@@ -1,0 +1,35 @@
+/**
+ * Tells whether a file changed, as exactly as the file system can: effect's `FileSystem` rounds
+ * times to milliseconds, which is too coarse for two writes in a row.
+ */
+import { Effect } from "effect"
+import { stat } from "node:fs"
+import type { RolloutStat } from "../../services/RolloutStore.ts"
+
+/** Why a call to the operating system failed: its code (`ENOENT`, …) and its words. */
+export interface FileFailure {
+  readonly code: string
+  readonly message: string
+}
+
+/** What Node threw, as data. */
+export const fileFailure = (cause: unknown): FileFailure =>
+  cause instanceof Error
+    ? { code: "code" in cause ? String(cause.code) : "UNKNOWN", message: cause.message }
+    : { code: "UNKNOWN", message: String(cause) }
+
+/** Size, time of change and version of a file, links followed. Version: identity, size and both times in nanoseconds. */
+export const fileStat = (path: string): Effect.Effect<RolloutStat, FileFailure> =>
+  // Lists stat every rollout there is: Node's callbacks cost half of its promises.
+  Effect.callback((resume) => {
+    stat(path, { bigint: true }, (cause, info) => {
+      if (cause !== null) return resume(Effect.fail(fileFailure(cause)))
+      resume(
+        Effect.succeed({
+          size: Number(info.size),
+          modifiedAt: Number(info.mtimeNs / 1_000_000n),
+          version: `${info.dev}-${info.ino}-${info.size}-${info.mtimeNs}-${info.ctimeNs}`
+        })
+      )
+    })
+  })

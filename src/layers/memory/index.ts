@@ -1,0 +1,2 @@
+/** Stores in memory, for tests, demos and embedding. */
+export * as MemoryRolloutStore from "./MemoryRolloutStore.ts"

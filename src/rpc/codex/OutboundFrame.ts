@@ -1,0 +1,31 @@
+/**
+ * Writes what waits in an outbox as frames: responses as they are, notifications as
+ * `{"method","params","emittedAtMs"}`, the envelope of 0.169.
+ */
+import { Effect, Option, Result } from "effect"
+import type { Notification } from "../../domain/Notification.ts"
+import type { Outbound } from "../../services/NotificationDelivery.ts"
+import * as Frame from "./Frame.ts"
+import { threadUsage } from "./Results.ts"
+
+// The other notifications are in wire shape already.
+const wireParams = (notification: Notification): unknown =>
+  notification.method === "thread/tokenUsage/updated"
+    ? { ...notification.params, tokenUsage: threadUsage(notification.params.tokenUsage) }
+    : notification.params
+
+/** The frame of a notification. `emittedAtMs` is in Unix milliseconds. */
+const notificationFrame = (notification: Notification, emittedAtMs: number): Result.Result<string, unknown> =>
+  Frame.stringify({ method: notification.method, params: wireParams(notification), emittedAtMs })
+
+/** The entry's frame; none (and a line in the log) when it cannot be written as JSON. */
+export const outboundFrame = (entry: Outbound): Effect.Effect<Option.Option<string>> => {
+  if (entry._tag === "Response") return Effect.succeedSome(entry.frame)
+  const frame = notificationFrame(entry.notification, entry.emittedAtMs)
+  return Result.isSuccess(frame)
+    ? Effect.succeedSome(frame.success)
+    : Effect.as(
+        Effect.logError("notification cannot be written as JSON", entry.notification.method, frame.failure),
+        Option.none()
+      )
+}

@@ -1,0 +1,33 @@
+/**
+ * All services of a thread server in one layer, over whatever store, configuration and source of ids it is given.
+ * Replace any part by building the layer from the parts' own `layer`s instead.
+ */
+import { Layer } from "effect"
+import { NotificationDelivery } from "./NotificationDelivery.ts"
+import { RolloutParser } from "./RolloutParser.ts"
+import { SessionReconstruction } from "./SessionReconstruction.ts"
+import { ThreadCatalog } from "./ThreadCatalog.ts"
+import { ThreadLifecycle } from "./ThreadLifecycle.ts"
+import { Threads } from "./Threads.ts"
+
+/**
+ * Needs a `RolloutStore`, a `ServerConfig` and a `SecureRandom`; provides everything else.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { SecureRandom } from "effect/crypto"
+ * import { MemoryRolloutStore } from "rethread/layers/memory"
+ * import { layer, ServerConfig, Threads } from "rethread/services"
+ *
+ * const Server = layer.pipe(
+ *   Layer.provide([MemoryRolloutStore.layer(), ServerConfig.layerMemory(), SecureRandom.layerWebCrypto])
+ * )
+ * const loaded = Threads.use((threads) => threads.loaded).pipe(Effect.provide(Server))
+ * ```
+ */
+export const layer = Layer.mergeAll(ThreadLifecycle.layer, ThreadCatalog.layer).pipe(
+  Layer.provideMerge(Threads.layer),
+  Layer.provideMerge(SessionReconstruction.layer),
+  Layer.provideMerge(Layer.mergeAll(RolloutParser.layer, NotificationDelivery.layer))
+)

@@ -1,0 +1,12 @@
+/** What can be done: the services of a thread server, their layers and errors. */
+export * from "./NotificationDelivery.ts"
+export * from "./Rethread.ts"
+export * from "./RolloutParser.ts"
+export * from "./RolloutStore.ts"
+export * from "./ServerConfig.ts"
+export * from "./SessionReconstruction.ts"
+export * from "./ThreadCatalog.ts"
+export * from "./ThreadError.ts"
+export type { ForkRequest, NewThreadRequest } from "./ThreadForks.ts"
+export * from "./ThreadLifecycle.ts"
+export * from "./Threads.ts"

@@ -1,0 +1,272 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, FileSystem, Layer, Path, PlatformError, Stream } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { TestClock } from "effect/testing"
+import { createHash } from "node:crypto"
+import { zstdCompressSync } from "node:zlib"
+import { ThreadId } from "../../src/domain/Ids.ts"
+import { layer as codexHome } from "../../src/layers/codex-home/CodexHomeStore.ts"
+import { RolloutStore } from "../../src/services/RolloutStore.ts"
+import { rolloutStoreSuite, StoreFiles } from "../conformance/RolloutStoreSuite.ts"
+
+const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, SecureRandom.layerWebCrypto)
+
+const makeFiles = (home: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const inHome = (file: string) => path.join(home, file)
+    const parent = (file: string) => Effect.orDie(fs.makeDirectory(path.dirname(inHome(file)), { recursive: true }))
+    const toBytes = (content: string | Uint8Array) =>
+      typeof content === "string" ? new TextEncoder().encode(content) : content
+    return StoreFiles.of({
+      home,
+      write: (file, content, modifiedAt) =>
+        Effect.gen(function* () {
+          yield* parent(file)
+          yield* fs.writeFile(inHome(file), toBytes(content))
+          if (modifiedAt !== undefined) yield* fs.utimes(inHome(file), new Date(modifiedAt), new Date(modifiedAt))
+        }).pipe(Effect.orDie),
+      append: (file, content) => Effect.orDie(fs.writeFile(inHome(file), toBytes(content), { flag: "a" })),
+      remove: (file) => Effect.orDie(fs.remove(inHome(file))),
+      symlink: (link, target) => Effect.andThen(parent(link), Effect.orDie(fs.symlink(target, inHome(link)))),
+      compress: (content) => zstdCompressSync(content),
+      fingerprint: Effect.gen(function* () {
+        const hash = createHash("sha256")
+        for (const entry of (yield* fs.readDirectory(home, { recursive: true })).sort()) {
+          const info = yield* fs.lstat(inHome(entry))
+          hash.update(`${entry} ${info.type} ${info.mode} ${info.type === "Directory" ? "" : info.size}\n`)
+          if (info.type === "File") hash.update(yield* fs.readFile(inHome(entry)))
+        }
+        return hash.digest("hex")
+      }).pipe(Effect.orDie)
+    })
+  })
+
+/** A store over an empty folder, removed afterwards; `tamper` may put a faulty file system under it. */
+const inFolder = (
+  options: {
+    readonly allowPathsOutside?: boolean
+    readonly tamper?: (fs: FileSystem.FileSystem) => FileSystem.FileSystem
+  } = {}
+) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const home = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "rethread-store-" }))
+      const store = codexHome({ home, allowPathsOutside: options.allowPathsOutside ?? false }).pipe(
+        Layer.provide(Layer.succeed(FileSystem.FileSystem, options.tamper?.(fs) ?? fs))
+      )
+      return Layer.merge(store, Layer.effect(StoreFiles, makeFiles(home)))
+    })
+  ).pipe(Layer.provideMerge(platform), Layer.fresh)
+
+rolloutStoreSuite("CodexHomeStore", () => inFolder(), { symlinks: true, compression: true })
+
+const id = ThreadId.make("01a20000-0000-7000-8000-000000000001")
+const name = `rollout-2026-03-01T10-00-00-${id}.jsonl`
+const rollout = { threadId: id, createdAt: new Date(2026, 2, 1, 10).getTime() }
+const text = (content: string) => Stream.succeed(new TextEncoder().encode(content))
+const denied = (method: string) =>
+  PlatformError.systemError({ _tag: "PermissionDenied", module: "FileSystem", method, description: "not for you" })
+
+describe("a Codex home on a real file system", () => {
+  it.effect("passes over folders that cannot be read", () =>
+    Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const store = yield* RolloutStore
+      yield* files.write(`sessions/2026/${name}`, "")
+      yield* files.write(`sessions/locked/rollout-x-01a20000-0000-7000-8000-000000000002.jsonl`, "")
+      const refs = yield* Stream.runCollect(store.list({ archived: false }))
+      assert.deepStrictEqual(
+        refs.map((ref) => ref.threadId),
+        [id]
+      )
+    }).pipe(
+      Effect.provide(
+        inFolder({
+          tamper: (fs) => ({
+            ...fs,
+            readDirectoryEntries: (path) =>
+              path.endsWith("locked") ? Effect.fail(denied("readDirectoryEntries")) : fs.readDirectoryEntries(path)
+          })
+        })
+      )
+    )
+  )
+
+  it.effect("tells an I/O failure from a missing thread", () =>
+    Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const store = yield* RolloutStore
+      yield* files.write(`sessions/${name}`, "content")
+      const ref = yield* store.locate(id)
+      const error = yield* Effect.flip(Stream.runDrain(store.read(ref)))
+      assert.strictEqual(error._tag, "RolloutStoreError")
+      assert.include(error.message, "not for you")
+      assert.include(error.message, name)
+    }).pipe(Effect.provide(inFolder({ tamper: (fs) => ({ ...fs, open: () => Effect.fail(denied("open")) }) })))
+  )
+
+  it.effect("reads a file up to its size at opening, and closes it when the reader leaves", () => {
+    let open = 0
+    const counted = (fs: FileSystem.FileSystem): FileSystem.FileSystem => ({
+      ...fs,
+      open: (path, options) =>
+        Effect.acquireRelease(
+          Effect.map(fs.open(path, options), (file) => {
+            open++
+            return file
+          }),
+          () => Effect.sync(() => void open--)
+        )
+    })
+    return Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const store = yield* RolloutStore
+      const content = "0123456789abcdef".repeat(40_000)
+      yield* files.write(`sessions/${name}`, content)
+      const ref = yield* store.locate(id)
+      let read = 0
+      yield* Stream.runForEach(store.read(ref), (chunk) => {
+        read += chunk.length
+        return files.append(`sessions/${name}`, "more")
+      })
+      assert.strictEqual(read, content.length)
+      assert.strictEqual(open, 0)
+      const reader = yield* Effect.forkChild(
+        Stream.runForEach(store.read(ref), () => Effect.never),
+        {
+          startImmediately: true
+        }
+      )
+      yield* Effect.suspend(() => (open === 1 ? Effect.void : Effect.fail("not open yet"))).pipe(Effect.eventually)
+      yield* Fiber.interrupt(reader)
+      assert.strictEqual(open, 0)
+    }).pipe(Effect.provide(inFolder({ tamper: counted })))
+  })
+
+  it.effect("writes files as Codex does, and never over another, also without hard links", () => {
+    const noLinks = (fs: FileSystem.FileSystem): FileSystem.FileSystem => ({
+      ...fs,
+      link: () => Effect.fail(denied("link"))
+    })
+    return Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const store = yield* RolloutStore
+      const ref = yield* store.create(rollout, text("first"))
+      const error = yield* Effect.flip(store.create(rollout, text("second")))
+      assert.include(error.message, "exists")
+      assert.strictEqual(yield* fs.readFileString(ref.path), "first")
+      assert.deepStrictEqual(yield* fs.readDirectory(path.dirname(ref.path)), [name])
+      yield* files.write("plain", "")
+      const mode = (file: string) => Effect.map(fs.stat(file), (info) => info.mode & 0o777)
+      assert.strictEqual(yield* mode(ref.path), yield* mode(path.join(files.home, "plain")))
+    }).pipe(Effect.provide(inFolder({ tamper: noLinks })))
+  })
+
+  it.effect("makes a home that is not there yet", () =>
+    Effect.gen(function* () {
+      const { home } = yield* StoreFiles
+      const store = codexHome({ home: `${home}/not/yet` })
+      yield* Effect.gen(function* () {
+        const store = yield* RolloutStore
+        assert.deepStrictEqual(yield* Stream.runCollect(store.list({ archived: false })), [])
+        assert.strictEqual((yield* store.names).size, 0)
+        const ref = yield* store.create(rollout, text("x"))
+        assert.deepStrictEqual(yield* store.locate(id), ref)
+        assert.deepStrictEqual(yield* store.resolve(ref.path), ref)
+      }).pipe(Effect.provide(store))
+    }).pipe(Effect.provide(inFolder()))
+  )
+
+  it.effect("takes a home, and a sessions folder, that are links", () =>
+    Effect.gen(function* () {
+      const files = yield* StoreFiles
+      yield* files.write(`disk/2026/${name}`, "x")
+      yield* files.write("real/auth.json", "{}")
+      yield* files.symlink("real/sessions", "../disk")
+      yield* files.symlink("linked", "real")
+      yield* Effect.gen(function* () {
+        const store = yield* RolloutStore
+        const ref = yield* store.locate(id)
+        assert.strictEqual(ref.path, `${files.home}/real/sessions/2026/${name}`)
+        for (const path of [
+          ref.path,
+          `sessions/2026/${name}`,
+          `${files.home}/linked/sessions/2026/${name}`,
+          `${files.home}/disk/2026/${name}`
+        ]) {
+          assert.deepStrictEqual(yield* store.resolve(path), ref)
+        }
+      }).pipe(Effect.provide(codexHome({ home: `${files.home}/linked` })))
+    }).pipe(Effect.provide(inFolder()))
+  )
+
+  it.effect("lets paths outside through where that is allowed", () =>
+    Effect.gen(function* () {
+      const files = yield* StoreFiles
+      yield* files.write(`elsewhere/${name}`, "x")
+      yield* Effect.gen(function* () {
+        const store = yield* RolloutStore
+        const ref = yield* store.resolve(`../elsewhere/${name}`)
+        assert.strictEqual(ref.path, `${files.home}/elsewhere/${name}`)
+        assert.strictEqual((yield* Effect.flip(store.resolve("/etc/hosts")))._tag, "PathRefused")
+      }).pipe(Effect.provide(codexHome({ home: `${files.home}/home`, allowPathsOutside: true })))
+    }).pipe(Effect.provide(inFolder()))
+  )
+
+  it.effect("reads a folder again only when it changed", () => {
+    const looked: Array<string> = []
+    const watched = (fs: FileSystem.FileSystem): FileSystem.FileSystem => ({
+      ...fs,
+      readDirectoryEntries: (path) => {
+        looked.push(path.slice(path.indexOf("sessions")))
+        return fs.readDirectoryEntries(path)
+      }
+    })
+    return Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const fs = yield* FileSystem.FileSystem
+      const store = yield* RolloutStore
+      const at = (seconds: number) => new Date(seconds * 1000)
+      yield* files.write(`sessions/old/${name}`, "")
+      yield* fs.utimes(`${files.home}/sessions/old`, at(1000), at(1000))
+      yield* fs.utimes(`${files.home}/sessions`, at(1000), at(1000))
+      yield* TestClock.setTime(at(2000).getTime())
+      yield* store.locate(id)
+      assert.deepStrictEqual(looked.splice(0), ["sessions", "sessions/old"])
+      yield* store.locate(id)
+      assert.deepStrictEqual(looked.splice(0), [])
+      const other = "rollout-x-01a20000-0000-7000-8000-000000000002.jsonl"
+      yield* files.write(`sessions/old/${other}`, "")
+      yield* fs.utimes(`${files.home}/sessions/old`, at(1999), at(1999))
+      yield* store.locate(ThreadId.make("01a20000-0000-7000-8000-000000000002"))
+      assert.deepStrictEqual(looked.splice(0), ["sessions/old"])
+      yield* store.locate(id)
+      assert.deepStrictEqual(looked.splice(0), ["sessions/old"], "a folder changed a moment ago is not trusted yet")
+      yield* files.remove(`sessions/old/${other}`)
+      yield* files.remove(`sessions/old/${name}`)
+      yield* fs.remove(`${files.home}/sessions/old`, { recursive: true })
+      assert.strictEqual((yield* Effect.flip(store.locate(id)))._tag, "ThreadNotFound")
+    }).pipe(Effect.provide(inFolder({ tamper: watched })))
+  })
+
+  it.effect("reads the sample home as it lies in the repository", () =>
+    Effect.gen(function* () {
+      const store = yield* RolloutStore
+      const active = yield* Stream.runCollect(store.list({ archived: false }))
+      const archived = yield* Stream.runCollect(store.list({ archived: true }))
+      assert.strictEqual(active.length, 5)
+      assert.strictEqual(archived.length, 1)
+      assert.deepStrictEqual(Array.from((yield* store.names).values()).sort(), [
+        "JSON flag",
+        "The date test that fails on Sundays"
+      ])
+    }).pipe(Effect.provide(codexHome({ home: "fixtures/sample-home" }).pipe(Layer.provide(platform))))
+  )
+})
