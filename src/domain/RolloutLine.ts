@@ -65,6 +65,8 @@ export interface RolloutLine {
 export interface ReadLine {
   readonly line: RolloutLine | null
   readonly diagnostics: ReadonlyArray<Diagnostic>
+  /** The ordinal that the line takes up, also when the line is not understood; null without one. */
+  readonly ordinal: number | null
 }
 
 const decodeTurnContext = Schema.decodeUnknownOption(TurnContext)
@@ -202,10 +204,12 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
   const seen = depth === "glance" && raw.bytes !== null ? glance(raw.bytes) : null
   if (seen !== null) {
     const { ordinal, role, timestamp, type } = seen
-    return { line: { ...at, timestamp, ordinal, record: { _tag: "Glanced", type, role } }, diagnostics: noDiagnostics }
+    return { line: { ...at, timestamp, ordinal, record: { _tag: "Glanced", type, role } }, diagnostics: noDiagnostics, ordinal }
   }
   const because = (reason: DiagnosticReason, detail: string): Diagnostic => ({ reason, ...at, detail })
-  if (raw.bytes === null) return { line: null, diagnostics: [because("lineTooLong", `${raw.length} bytes`)] }
+  if (raw.bytes === null) {
+    return { line: null, diagnostics: [because("lineTooLong", `${raw.length} bytes`)], ordinal: null }
+  }
 
   const notes: Array<Diagnostic> = []
   let bytes = raw.bytes
@@ -217,9 +221,10 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
   if (text.includes("\ufffd") && Option.isNone(decodeStrictly(bytes))) {
     notes.push(because("invalidUtf8", "unreadable bytes were replaced"))
   }
-  const refuse = (reason: DiagnosticReason, detail: string): ReadLine => ({
+  const refuse = (reason: DiagnosticReason, detail: string, ordinal: number | null = null): ReadLine => ({
     line: null,
-    diagnostics: [...notes, because(reason, detail)]
+    diagnostics: [...notes, because(reason, detail)],
+    ordinal
   })
 
   const parsed = parseExact(text)
@@ -234,18 +239,19 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
   const type = own(value, "type")
   const timestamp = own(value, "timestamp")
   const payload = own(value, "payload")
-  const done = (outcome: Outcome, stamp: string, ordinal: number | null): ReadLine =>
+  const found = own(value, "ordinal")
+  const ordinal = typeof found === "number" && Number.isSafeInteger(found) && found >= 0 ? found : null
+  const done = (outcome: Outcome, stamp: string): ReadLine =>
     "record" in outcome
-      ? { line: { ...at, timestamp: stamp, ordinal, record: outcome.record }, diagnostics: notes }
-      : refuse(outcome.reason, outcome.detail)
+      ? { line: { ...at, timestamp: stamp, ordinal, record: outcome.record }, diagnostics: notes, ordinal }
+      : refuse(outcome.reason, outcome.detail, ordinal)
 
   if (payload === undefined) {
     const bare = decodeBareLine(value)
-    if (bare !== null) return done(bare, "", null)
+    if (bare !== null) return done(bare, "")
   }
-  if (typeof timestamp !== "string") return refuse("missingTimestamp", "`timestamp` is missing or no text")
-  if (typeof type !== "string") return refuse("missingType", "`type` is missing or no text")
-  if (!isRecord(payload)) return refuse("invalidPayload", `${type}: \`payload\` is missing or no object`)
-  const ordinal = own(value, "ordinal")
-  return done(decodeRecord(type, payload), timestamp, typeof ordinal === "number" ? ordinal : null)
+  if (typeof timestamp !== "string") return refuse("missingTimestamp", "`timestamp` is missing or no text", ordinal)
+  if (typeof type !== "string") return refuse("missingType", "`type` is missing or no text", ordinal)
+  if (!isRecord(payload)) return refuse("invalidPayload", `${type}: \`payload\` is missing or no object`, ordinal)
+  return done(decodeRecord(type, payload), timestamp)
 }

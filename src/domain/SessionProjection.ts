@@ -111,10 +111,11 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
     step: (read, segment) => {
       lines++
       for (const diagnostic of read.diagnostics) note(diagnostic)
+      // Also a line that is not understood takes up its ordinal.
+      if (read.ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, read.ordinal)
       const line = read.line
       if (line === null) return
       const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
-      if (line.ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, line.ordinal)
       turns.step(line)
       noteOpening(line, at)
       usage.step(line, turns)

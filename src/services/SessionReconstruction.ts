@@ -137,9 +137,9 @@ const make = Effect.gen(function* () {
   const holds = (ref: RolloutRef, base: HistoryBase) =>
     Effect.suspend(() => {
       let found = false
-      const look: OnLine = ({ line }, raw) => {
+      const look: OnLine = ({ ordinal }, raw) => {
         const end = raw.offset + raw.length + raw.end.length
-        if (line?.ordinal === base.endOrdinalExclusive - 1) {
+        if (ordinal === base.endOrdinalExclusive - 1) {
           found = base.endByteOffset === null || end === base.endByteOffset
         }
         return !found && (base.endByteOffset === null || end < base.endByteOffset)
@@ -182,7 +182,7 @@ const make = Effect.gen(function* () {
   ): Effect.fn.Return<Projected, E> {
     const projection = SessionProjection.make(own.meta, own.mode)
     const segments: Array<Segment> = []
-    for (const diagnostic of missing) projection.step({ line: null, diagnostics: [diagnostic] }, 0)
+    for (const diagnostic of missing) projection.step({ line: null, diagnostics: [diagnostic], ordinal: null }, 0)
     for (const [number, link] of links.entries()) {
       const before = links[number - 1]
       if (before !== undefined && before.meta.id !== link.meta.id && link.meta.id === own.meta.id) {
@@ -194,7 +194,7 @@ const make = Effect.gen(function* () {
       let hasByteOrderMark = false
       const until = link.until
       const visit: OnLine = (read, raw) => {
-        const ordinal = read.line?.ordinal ?? null
+        const { ordinal } = read
         if (until !== null && ordinal !== null && ordinal >= until.endOrdinalExclusive) return false
         if (until !== null && until.endByteOffset !== null && raw.offset >= until.endByteOffset) return false
         bytes = raw.offset + raw.length + raw.end.length
