@@ -40,6 +40,11 @@ const config = Flag.String("config").pipe(
   Flag.atLeast(0)
 )
 
+const agent = Flag.Literals("agent", ["model", "echo"]).pipe(
+  Flag.withDescription("What runs turns: the models of config.toml, or an echo that needs no key"),
+  Flag.withDefault("model")
+)
+
 const listen = (byDefault: string) =>
   Flag.String("listen").pipe(
     Flag.withMetavar("URL"),
@@ -49,7 +54,7 @@ const listen = (byDefault: string) =>
 
 /** The program; `-c` may stand before or behind the command's name, as with `codex`. */
 const root = Command.make("rethread").pipe(
-  Command.withSharedFlags({ config }),
+  Command.withSharedFlags({ config, agent }),
   Command.withDescription("A thread server: restores Codex sessions with their token usage and serves them")
 )
 
@@ -57,13 +62,13 @@ const start = Effect.fnUntraced(function* (
   flags: { readonly listen: string; readonly codexHome: Option.Option<string> },
   announce: (url: string, home: string) => Effect.Effect<void>
 ) {
-  const { config } = yield* root
+  const { agent, config } = yield* root
   const address = ListenAddress.parse(flags.listen)
   if (Result.isFailure(address)) {
     return yield* fail(address.failure, address.failure.reason === "notLoopback" ? 1 : 2)
   }
   const home = yield* Host.codexHome(flags.codexHome)
-  const options = { home, overrides: config, cwd: yield* Host.workingDirectory }
+  const options = { home, overrides: config, cwd: yield* Host.workingDirectory, agent }
   return yield* Server.run(address.success, options, (url) => announce(url, home)).pipe(
     Effect.catchTag(["ListenFailed", "ClientTooSlow"], (error) => fail(error, 1))
   )

@@ -3,10 +3,12 @@
  */
 import { NodeCrypto, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Schema } from "effect"
-import { HttpServer } from "effect/http"
+import { FetchHttpClient, HttpServer } from "effect/http"
 import * as CodexHomeConfig from "../layers/codex-home/CodexHomeConfig.ts"
 import * as CodexHomeStore from "../layers/codex-home/CodexHomeStore.ts"
+import * as ConfiguredAgent from "../layers/model/ConfiguredAgent.ts"
 import * as NodeListener from "../layers/node/NodeListener.ts"
+import * as EchoAgent from "../layers/scripted/EchoAgent.ts"
 import * as Frame from "../rpc/codex/Frame.ts"
 import * as Handlers from "../rpc/codex/Handlers.ts"
 import { JsonRpcServer } from "../rpc/codex/JsonRpcServer.ts"
@@ -22,6 +24,8 @@ export interface ServerOptions {
   /** `key=value` pairs that stand before the home's `config.toml`. */
   readonly overrides: ReadonlyArray<string>
   readonly cwd: string
+  /** What runs turns: the configured models, or an echo that needs none. */
+  readonly agent: "model" | "echo"
 }
 
 /** The client read too slowly, on a transport that has no other client to go on with. */
@@ -36,10 +40,11 @@ const layer = (options: ServerOptions) =>
   JsonRpcServer.layer().pipe(
     Layer.provide(Handlers.layer),
     Layer.provide(Rethread.layer),
+    Layer.provide(options.agent === "echo" ? EchoAgent.layer() : ConfiguredAgent.layer()),
     Layer.provide(
       Layer.mergeAll(CodexHomeStore.layer({ home: options.home }), CodexHomeConfig.layer(options), Host.layerServerInfo)
     ),
-    Layer.provide([NodeServices.layer, NodeCrypto.layer])
+    Layer.provide([NodeServices.layer, NodeCrypto.layer, FetchHttpClient.layer])
   )
 
 // A message between the limit and this is read and refused in so many words; a larger one is cut off unread.

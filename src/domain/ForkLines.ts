@@ -8,7 +8,7 @@ import { DateTime } from "effect"
 import type { ThreadId, TurnId } from "./Ids.ts"
 import { isRecord, type JsonRecord, own, printExact } from "./Json.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
-import type { SessionMeta } from "./SessionMeta.ts"
+import type { HistoryBase, SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { ThreadSettings } from "./ThreadSettings.ts"
 
@@ -101,6 +101,22 @@ export const interruptionLines = (
     reason: "interrupted"
   })
 ]
+
+/** The first line of the rollout in which a paginated thread goes on after a revert: from the end of `base`. */
+export const firstLineOfSegment = (meta: SessionMeta, base: HistoryBase, createdAt: number): string =>
+  line(createdAt, base.endOrdinalExclusive, "session_meta", {
+    ...meta.payload,
+    timestamp: isoTime(createdAt),
+    history_base: {
+      thread_id: base.threadId,
+      end_ordinal_exclusive: base.endOrdinalExclusive,
+      end_byte_offset: base.endByteOffset
+    }
+  })
+
+/** The first line of a thread that begins with nothing before it. */
+export const firstLineOfThread = (session: NewSession, mode: HistoryMode): string =>
+  line(session.createdAt, mode === "paginated" ? 0 : null, "session_meta", sessionPayload(session, mode, null))
 
 /** What remembers settings that a fork was given and its source had not. `ordinal` as above. */
 export const settingsLine = (session: NewSession, settings: ThreadSettings, ordinal: number | null): string =>

@@ -21,7 +21,7 @@ const HEAD_BYTES = 208
 const TYPE_AT = 48
 const EVENT = 0x65
 const head =
-  /^\{"timestamp":"([^"\\]{1,40})",(?:"ordinal":(\d{1,15}),)?"type":"response_item","payload":\{"type":"([a-z_]+)"(?:,"id":"[^"\\]*")?(?:,"role":"([a-z]+)")?[,}]/
+  /^\{"timestamp":"([ !#-[\]-~]{1,40})",(?:"ordinal":(\d{1,15}),)?"type":"response_item","payload":\{"type":"([a-z_]+)"(?:,"id":"[^"\\]*")?(?:,"role":"([a-z]+)")?[,}]/
 
 // What a user said is read: it opens turns, and makes the preview.
 const opaqueTypes: ReadonlySet<string> = new Set([

@@ -35,7 +35,7 @@ export interface ModelContext {
 export interface ContextHistory {
   readonly step: (line: RolloutLine, segment: number, turns: TurnHistory) => void
   /** Is the conversation of an implied turn waiting for the agent (a question or a tool call without an answer)? */
-  readonly awaitsAgent: () => boolean
+  readonly awaitsAgent: (turns: TurnHistory) => boolean
   readonly result: (turns: TurnHistory) => ModelContext
 }
 
@@ -46,16 +46,32 @@ interface Filed {
   readonly at: LinePlace
 }
 
+/** Who spoke last in a turn: `asks` when the agent has the next word. */
+interface LastWord {
+  readonly serial: TurnSerial | null
+  readonly asks: boolean
+}
+
+const isToolItem = (type: string): boolean => type.endsWith("_call") || type.endsWith("_call_output")
+
 /** An empty context. */
 export const make = (): ContextHistory => {
   const filed: Array<Filed> = []
   // In history without explicit turns a user's item comes just before the event that opens its turn.
   let early: Array<Omit<Filed, "serial">> = []
-  let awaiting = false
+  const lastWords: Array<LastWord> = []
+
+  const say = (asks: boolean, turns: TurnHistory) => {
+    const serial = turns.activeTurn()
+    if (lastWords.at(-1)?.serial === serial) lastWords.pop()
+    lastWords.push({ serial, asks })
+  }
 
   const fileEarly = (turns: TurnHistory) => {
+    if (early.length === 0) return
     for (const entry of early) filed.push({ ...entry, serial: turns.activeTurn() })
     early = []
+    say(true, turns)
   }
 
   return {
@@ -67,22 +83,22 @@ export const make = (): ContextHistory => {
         case "BareItem": {
           const { item, type } = record.item
           const fromUser = isFromUser(item)
-          if (fromUser || type.endsWith("_call") || type.endsWith("_call_output")) awaiting = true
-          else if (type === "message" && own(item, "role") === "assistant") awaiting = false
           if (record._tag === "ResponseItem" && fromUser && !turns.inExplicitTurn()) {
             early.push({ kind: "item", fromUser, at })
             return
           }
           fileEarly(turns)
           filed.push({ serial: turns.activeTurn(), kind: "item", fromUser, at })
+          if (fromUser || isToolItem(type)) say(true, turns)
+          else if (type === "message" && own(item, "role") === "assistant") say(false, turns)
           return
         }
         case "Glanced": {
           const { role, type } = record
-          if (type.endsWith("_call") || type.endsWith("_call_output")) awaiting = true
-          else if (role === "assistant") awaiting = false
           fileEarly(turns)
           filed.push({ serial: turns.activeTurn(), kind: "item", fromUser: false, at })
+          if (isToolItem(type)) say(true, turns)
+          else if (role === "assistant") say(false, turns)
           return
         }
         case "Compacted": {
@@ -93,8 +109,9 @@ export const make = (): ContextHistory => {
         }
         case "Event": {
           const { type } = record.event
-          if (type === "user_message") fileEarly(turns)
-          else if (type === "agent_message" || type === "turn_aborted" || type === "task_complete") awaiting = false
+          const ends = type === "agent_message" || type === "turn_aborted" || type === "task_complete"
+          if (type === "user_message" || ends) fileEarly(turns)
+          if (ends) say(false, turns)
           return
         }
         case "SessionMeta":
@@ -103,12 +120,13 @@ export const make = (): ContextHistory => {
           return
       }
     },
-    awaitsAgent: () => awaiting,
+    awaitsAgent: (turns) =>
+      early.length > 0 || lastWords.findLast(({ serial }) => serial === null || turns.survives(serial))?.asks === true,
     result: (turns) => {
-      fileEarly(turns)
+      const waiting = early.map((entry): Filed => ({ ...entry, serial: turns.activeTurn() }))
       let base: LinePlace | null = null
       let kept: Array<Filed> = []
-      for (const entry of filed) {
+      for (const entry of [...filed, ...waiting]) {
         if (entry.serial !== null && !turns.survives(entry.serial)) continue
         if (entry.kind === "replacement") {
           base = entry.at

@@ -5,6 +5,7 @@
  * counts for the model and its effort only, for its other fields hold for that turn alone.
  */
 import { Option, Schema } from "effect"
+import type { TurnId } from "./Ids.ts"
 import { isRecord, type JsonRecord, own } from "./Json.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
@@ -154,3 +155,40 @@ export const toRollout = (settings: ThreadSettings): JsonRecord => ({
     settings: { model: settings.model, reasoning_effort: settings.reasoningEffort, developer_instructions: null }
   }
 })
+
+/** The settings of one turn as `turn_context` writes them. */
+export const turnContext = (turnId: TurnId, settings: ThreadSettings): JsonRecord => ({
+  turn_id: turnId,
+  root_turn_id: turnId,
+  cwd: settings.cwd,
+  approval_policy: settings.approvalPolicy,
+  approvals_reviewer: settings.approvalsReviewer,
+  sandbox_policy: sandboxOf(settings.sandbox),
+  permission_profile: profileOf(settings.sandbox),
+  model: settings.model,
+  ...(settings.reasoningEffort === null ? {} : { effort: settings.reasoningEffort }),
+  summary: "auto",
+  collaboration_mode: {
+    mode: "default",
+    settings: { model: settings.model, reasoning_effort: settings.reasoningEffort, developer_instructions: null }
+  }
+})
+
+const sandboxOf = (sandbox: SandboxPolicy): JsonRecord => {
+  switch (sandbox.type) {
+    case "dangerFullAccess":
+      return { type: "danger-full-access" }
+    case "readOnly":
+      return { type: "read-only", ...(sandbox.networkAccess ? { network_access: true } : {}) }
+    case "externalSandbox":
+      return { type: "external-sandbox", network_access: sandbox.networkAccess }
+    case "workspaceWrite":
+      return {
+        type: "workspace-write",
+        writable_roots: sandbox.writableRoots,
+        network_access: sandbox.networkAccess,
+        exclude_tmpdir_env_var: sandbox.excludeTmpdirEnvVar,
+        exclude_slash_tmp: sandbox.excludeSlashTmp
+      }
+  }
+}

@@ -26,6 +26,8 @@ export interface TurnOpening {
   readonly id: TurnId
   readonly serial: TurnHistory.TurnSerial
   readonly at: LinePlace
+  /** Ordinal of that line; null in event-style histories. */
+  readonly ordinal: number | null
 }
 
 /** Everything that a thread's lines say, once all are read. */
@@ -60,6 +62,11 @@ export interface SessionProjection {
    * count; the id is certain only after reading them all.
    */
   readonly isUncertain: () => boolean
+  /** The highest ordinal so far; null in event-style histories. */
+  readonly lastOrdinal: () => number | null
+  /** The id that the next item will have that is counted and not named. */
+  readonly nextItemId: () => string
+  /** What the lines so far say. May be asked again after more of them. */
   readonly result: () => ProjectedSession
 }
 
@@ -90,7 +97,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
   const noteOpening = (line: RolloutLine, at: LinePlace) => {
     const opened = turns.lastOpened()
     if (opened !== null && opened.serial !== openings.at(-1)?.serial) {
-      openings.push({ id: opened.id, serial: opened.serial, at: early ?? at })
+      openings.push({ id: opened.id, serial: opened.serial, at: early ?? at, ordinal: line.ordinal })
       uncertain = uncertain || (glanced && !opened.explicit)
     }
     glanced = glanced || line.record._tag === "Glanced"
@@ -128,13 +135,17 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
     },
     endInherited: usage.endInherited,
     isUncertain: () => uncertain,
+    lastOrdinal: () => lastOrdinal,
+    nextItemId: turns.nextItemId,
     result: () => {
       const restored = turns.turns()
-      for (const item of turns.orphans()) note({ reason: "unusableItem", line: 0, offset: 0, length: 0, detail: item })
+      const orphans = turns
+        .orphans()
+        .map((detail): Diagnostic => ({ reason: "unusableItem", line: 0, offset: 0, length: 0, detail }))
       const last = restored.at(-1)
       const running =
         last?.turn.status === "inProgress" ||
-        (last !== undefined && !last.explicit && last.turn.status !== "interrupted" && context.awaitsAgent())
+        (last !== undefined && !last.explicit && last.turn.status !== "interrupted" && context.awaitsAgent(turns))
       return {
         turns: restored,
         usage: usage.result(turns),
@@ -142,12 +153,12 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
         settings,
         preview: preview === "" ? itemPreview : preview,
         name,
-        openings,
+        openings: openings.slice(),
         midTurn: running && last !== undefined ? { turnId: last.explicit ? last.turn.id : null } : null,
         lastOrdinal,
         lines,
-        diagnostics,
-        diagnosticCount
+        diagnostics: [...diagnostics, ...orphans].slice(0, MAX_DIAGNOSTICS),
+        diagnosticCount: diagnosticCount + orphans.length
       }
     }
   }

@@ -10,8 +10,10 @@ import type { Turn } from "./Turn.ts"
 /** What a thread is made of. */
 export interface ThreadParts {
   readonly meta: SessionMeta
-  /** Null for an ephemeral thread. */
+  /** Null for a thread that is not stored (yet). */
   readonly path: string | null
+  /** Never stored. */
+  readonly ephemeral: boolean
   /** Unix milliseconds of the rollout's last change. */
   readonly modifiedAt: number
   readonly preview: string
@@ -52,7 +54,7 @@ export const makeThread = (parts: ThreadParts): Thread => {
     attachedToThreadId: null,
     parentThreadId: meta.parentThreadId,
     preview: parts.preview,
-    ephemeral: parts.path === null,
+    ephemeral: parts.ephemeral,
     section: null,
     sectionEnteredAt: null,
     projectId: null,

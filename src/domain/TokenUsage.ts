@@ -56,6 +56,19 @@ export const zero: TokenUsage = {
   reasoningOutputTokens: 0n
 }
 
+const I64_MAX = 2n ** 63n - 1n
+const sum = (a: bigint, b: bigint): bigint => (a + b > I64_MAX ? I64_MAX : a + b)
+
+/** The sum of two usages; a counter stops at the largest 64-bit integer. */
+export const add = (a: TokenUsage, b: TokenUsage): TokenUsage => ({
+  totalTokens: sum(a.totalTokens, b.totalTokens),
+  inputTokens: sum(a.inputTokens, b.inputTokens),
+  cachedInputTokens: sum(a.cachedInputTokens, b.cachedInputTokens),
+  cacheWriteInputTokens: sum(a.cacheWriteInputTokens, b.cacheWriteInputTokens),
+  outputTokens: sum(a.outputTokens, b.outputTokens),
+  reasoningOutputTokens: sum(a.reasoningOutputTokens, b.reasoningOutputTokens)
+})
+
 /**
  * True when the record cannot be a real response's usage: a total with every part zero, which is
  * what Codex writes for its own guess after a compaction, a rollback or a full context window.

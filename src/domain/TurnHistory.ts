@@ -45,6 +45,8 @@ export interface TurnHistory {
   readonly survives: (serial: TurnSerial) => boolean
   /** Items left out because they name a turn that never was, each in a few words. */
   readonly orphans: () => ReadonlyArray<string>
+  /** The id that the next item will have that is counted and not named (`item-K`). */
+  readonly nextItemId: () => string
   /** The turns so far, an open one last. */
   readonly turns: () => ReadonlyArray<RestoredTurn>
 }
@@ -54,7 +56,7 @@ interface Draft {
   readonly id: TurnId
   readonly explicit: boolean
   readonly rootTurnId: string | null
-  readonly items: Array<ThreadItem>
+  items: Array<ThreadItem>
   /** Where the items are that later lines may replace, by id. */
   readonly places: Map<string, number>
   readonly startedAt: number | null
@@ -88,6 +90,8 @@ export const make = (mode: HistoryMode): TurnHistory => {
   }
 
   const upsert = (turn: Draft, item: ThreadItem) => {
+    // The items of a closed turn may have been handed out: those stay as they were.
+    if (turn !== current) turn.items = turn.items.slice()
     const at = turn.places.get(item.id)
     if (at === undefined) turn.places.set(item.id, turn.items.push(item) - 1)
     else turn.items[at] = item
@@ -324,6 +328,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
     lastOpened: () => lastOpened,
     inExplicitTurn: () => current?.explicit === true,
     survives: (serial) => !dropped.has(serial),
+    nextItemId: () => `item-${nextItem}`,
     orphans: () =>
       Array.from(waiting, ([turnId, items]) =>
         items.map((item) => `${item.type} ${item.id} names turn ${turnId}`)
@@ -336,7 +341,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
         turn: {
           id: draft.id,
           rootTurnId: draft.rootTurnId,
-          items: draft.items,
+          items: draft === current ? draft.items.slice() : draft.items,
           itemsView: "full",
           status: draft.status,
           error: draft.error,

@@ -8,12 +8,15 @@
  */
 import { type Cause, Clock, Context, Deferred, Effect, Exit, Layer, Queue, Schema, Scope } from "effect"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
-import type { Notification } from "../domain/Notification.ts"
+import { type Notification, threadOf } from "../domain/Notification.ts"
+import type { ServerRequest } from "../domain/ServerRequest.ts"
 
 /** What a transport writes, in this order. */
 export type Outbound =
   | { readonly _tag: "Response"; readonly frame: string }
   | { readonly _tag: "Notification"; readonly notification: Notification; readonly emittedAtMs: number }
+  /** A question to the client; whatever it opted out of, it is asked. */
+  | { readonly _tag: "Request"; readonly request: ServerRequest }
 
 /** The connection is gone; nothing can be sent to it any more. */
 export class ConnectionClosed extends Schema.TaggedError<ConnectionClosed>()("ConnectionClosed", {
@@ -53,6 +56,8 @@ export interface Connection {
   readonly reject: (frame: string) => Effect.Effect<void, ConnectionClosed>
   /** Sends a notification to this connection only, waiting for room; dropped when the client opted out or is gone. */
   readonly notify: (notification: Notification) => Effect.Effect<void>
+  /** Asks this client, waiting for room; dropped when the client is gone. */
+  readonly ask: (request: ServerRequest) => Effect.Effect<void>
   /** After the handshake: broadcasts reach the connection from now on, but for the methods in `optOut`. */
   readonly open: (options: { readonly optOut: ReadonlySet<string> }) => Effect.Effect<void>
   /** Everything waiting in the outbox, at least one entry; ends when the connection does. */
@@ -79,10 +84,17 @@ export class NotificationDelivery extends Context.Service<
     readonly broadcast: (notification: Notification) => Effect.Effect<void>
     /** Sends to every subscriber of the thread that did not opt out. */
     readonly publish: (threadId: ThreadId, notification: Notification) => Effect.Effect<void>
+    /** Asks every subscriber of the thread. */
+    readonly ask: (threadId: ThreadId, request: ServerRequest) => Effect.Effect<void>
     /** Subscribes for as long as the scope lasts; several subscriptions of one connection count once per event. */
     readonly subscription: (connection: Connection, threadId: ThreadId) => Effect.Effect<void, never, Scope.Scope>
-    /** Subscribes until {@link unsubscribe} or the end of the connection; once is enough. */
-    readonly subscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<void>
+    /** Subscribes until {@link unsubscribe} or the end of the connection; false when that was so already. */
+    readonly subscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<boolean>
+    /**
+     * Holds back everything about the thread from this connection for as long as the scope lasts, and then delivers it
+     * in order: whatever happens to the thread after this instant comes after what the scope's owner sends meanwhile.
+     */
+    readonly hold: (connection: Connection, threadId: ThreadId) => Effect.Effect<void, never, Scope.Scope>
     /** False when there was no subscription made by {@link subscribe}. */
     readonly unsubscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<boolean>
     /** The connections that hear the thread's events. */
@@ -96,8 +108,13 @@ interface Registered {
   readonly connection: Connection
   readonly scope: Scope.Closeable
   /** Never waits. False when the connection is closed, also when this offer was the one too many. */
-  readonly push: (notification: Notification, now: number) => boolean
+  readonly push: (entry: Outbound) => boolean
+  /** Entries that may wait, in the outbox or held back, before the connection is given up. */
+  readonly limit: number
+  readonly giveUp: () => void
   readonly kept: Map<ThreadId, Scope.Closeable>
+  /** What waits until the last hold on a thread is over. */
+  readonly held: Map<ThreadId, { holds: number; readonly waiting: Array<() => void> }>
   open: boolean
   optOut: ReadonlySet<string>
 }
@@ -153,6 +170,7 @@ const make = (): NotificationDelivery["Service"] => {
             ? Effect.void
             : Effect.ignore(offer({ _tag: "Notification", notification, emittedAtMs }))
         ),
+      ask: (request) => Effect.ignore(offer({ _tag: "Request", request })),
       open: ({ optOut }) =>
         Effect.sync(() => {
           entry.open = true
@@ -166,17 +184,20 @@ const make = (): NotificationDelivery["Service"] => {
       connection,
       scope,
       kept: new Map(),
+      held: new Map(),
       open: false,
       optOut: new Set(),
-      push: (notification, emittedAtMs) => {
+      push: (outbound) => {
         if (gone) return false
-        if (Queue.sizeUnsafe(queue) < overflow) {
-          return Queue.offerUnsafe(queue, { _tag: "Notification", notification, emittedAtMs })
-        }
+        if (Queue.sizeUnsafe(queue) < overflow) return Queue.offerUnsafe(queue, outbound)
+        entry.giveUp()
+        return false
+      },
+      limit: overflow,
+      giveUp: () => {
         gone = true
         admit()
         Deferred.doneUnsafe(closed, Exit.succeed("overflow"))
-        return false
       }
     }
     registered.set(id, entry)
@@ -189,12 +210,47 @@ const make = (): NotificationDelivery["Service"] => {
     return connection
   })
 
+  const put = (outbound: Outbound, threadId: ThreadId | null, to: (entry: Registered) => boolean) => {
+    for (const entry of registered.values()) {
+      if (!to(entry)) continue
+      const held = threadId === null ? undefined : entry.held.get(threadId)
+      if (held === undefined) entry.push(outbound)
+      else if (held.waiting.length < entry.limit) held.waiting.push(() => to(entry) && entry.push(outbound))
+      else entry.giveUp()
+    }
+  }
+
   const deliver = (notification: Notification, to: (entry: Registered) => boolean) =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
-      for (const entry of registered.values()) {
-        if (to(entry) && !entry.optOut.has(notification.method)) entry.push(notification, now)
-      }
-    })
+    Effect.map(Clock.currentTimeMillis, (emittedAtMs) =>
+      put(
+        { _tag: "Notification", notification, emittedAtMs },
+        threadOf(notification),
+        (entry) => to(entry) && !entry.optOut.has(notification.method)
+      )
+    )
+
+  const listensTo = (threadId: ThreadId) => (entry: Registered) =>
+    subscriptions.get(threadId)?.has(entry.connection.id) === true
+
+  const hold = (connection: Connection, threadId: ThreadId) =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const held = registered.get(connection.id)?.held
+          const current = held?.get(threadId)
+          if (current === undefined) held?.set(threadId, { holds: 1, waiting: [] })
+          else current.holds++
+        }),
+        () =>
+          Effect.sync(() => {
+            const held = registered.get(connection.id)?.held
+            const current = held?.get(threadId)
+            if (current === undefined || --current.holds > 0) return
+            held?.delete(threadId)
+            for (const deliver of current.waiting) deliver()
+          })
+      )
+    )
 
   const subscription = (connection: Connection, threadId: ThreadId) =>
     Effect.acquireRelease(
@@ -216,15 +272,17 @@ const make = (): NotificationDelivery["Service"] => {
   return NotificationDelivery.of({
     connect,
     broadcast: (notification) => deliver(notification, (entry) => entry.open),
-    publish: (threadId, notification) =>
-      deliver(notification, (entry) => subscriptions.get(threadId)?.has(entry.connection.id) === true),
+    publish: (threadId, notification) => deliver(notification, listensTo(threadId)),
+    ask: (threadId, request) => Effect.sync(() => put({ _tag: "Request", request }, threadId, listensTo(threadId))),
     subscription,
+    hold,
     subscribe: Effect.fn("NotificationDelivery.subscribe")(function* (connection, threadId) {
       const entry = registered.get(connection.id)
-      if (entry === undefined || entry.kept.has(threadId)) return
+      if (entry === undefined || entry.kept.has(threadId)) return false
       const scope = yield* Scope.fork(entry.scope)
       entry.kept.set(threadId, scope)
       yield* Scope.provide(subscription(connection, threadId), scope)
+      return true
     }),
     unsubscribe: Effect.fn("NotificationDelivery.unsubscribe")(function* (connection, threadId) {
       const kept = registered.get(connection.id)?.kept

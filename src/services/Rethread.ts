@@ -3,10 +3,12 @@
  * Replace any part by building the layer from the parts' own `layer`s instead.
  */
 import { Layer } from "effect"
+import { Approvals } from "./Approvals.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
 import { RolloutParser } from "./RolloutParser.ts"
 import { SessionReconstruction } from "./SessionReconstruction.ts"
 import { ThreadCatalog } from "./ThreadCatalog.ts"
+import { ThreadCommands } from "./ThreadCommands.ts"
 import { ThreadLifecycle } from "./ThreadLifecycle.ts"
 import { Threads } from "./Threads.ts"
 
@@ -26,8 +28,9 @@ import { Threads } from "./Threads.ts"
  * const loaded = Threads.use((threads) => threads.loaded).pipe(Effect.provide(Server))
  * ```
  */
-export const layer = Layer.mergeAll(ThreadLifecycle.layer, ThreadCatalog.layer).pipe(
+export const layer = Layer.mergeAll(ThreadLifecycle.layer, ThreadCatalog.layer, ThreadCommands.layer).pipe(
   Layer.provideMerge(Threads.layer),
   Layer.provideMerge(SessionReconstruction.layer),
+  Layer.provideMerge(Approvals.layer),
   Layer.provideMerge(Layer.mergeAll(RolloutParser.layer, NotificationDelivery.layer))
 )

@@ -5,8 +5,9 @@
  * Layers: `layers/memory/MemoryRolloutStore.ts`, `layers/codex-home/CodexHomeStore.ts`. The suite
  * `test/conformance/RolloutStoreSuite.ts` runs against each.
  */
-import { Context, type Effect, type Stream } from "effect"
+import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
+import type { RolloutBusy, RolloutWriter } from "./RolloutWriter.ts"
 import type { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "./ThreadError.ts"
 
 /** A rollout that the store has, without its content. */
@@ -35,6 +36,8 @@ export interface NewRollout {
   readonly threadId: ThreadId
   /** Unix milliseconds; names the file and its folder in local time. */
   readonly createdAt: number
+  /** Set for a segment that continues the thread after a revert. */
+  readonly segmentId?: string | undefined
 }
 
 export class RolloutStore extends Context.Service<
@@ -65,6 +68,18 @@ export class RolloutStore extends Context.Service<
       rollout: NewRollout,
       content: Stream.Stream<Uint8Array, E>
     ) => Effect.Effect<RolloutRef, RolloutStoreError | E>
+    /** Opens an active rollout for appending, for as long as the scope lasts; one writer per thread, over all processes. */
+    readonly writer: (
+      ref: RolloutRef
+    ) => Effect.Effect<RolloutWriter, ThreadNotFound | RolloutBusy | RolloutStoreError, Scope.Scope>
+    /** Moves every rollout of a thread to the archive; nothing happens to one that is there. */
+    readonly archive: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutStoreError>
+    /** Moves an archived thread back to where its name says it belongs. */
+    readonly unarchive: (threadId: ThreadId) => Effect.Effect<RolloutRef, ThreadNotFound | RolloutStoreError>
+    /** Removes every rollout of a thread, archived or not. */
+    readonly remove: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutStoreError>
+    /** Records a thread's name. */
+    readonly setName: (threadId: ThreadId, name: string) => Effect.Effect<void, RolloutStoreError>
     /** The names that people gave to threads. */
     readonly names: Effect.Effect<ReadonlyMap<ThreadId, string>, RolloutStoreError>
   }

@@ -24,6 +24,8 @@ export interface Segment {
   readonly bytes: number
   /** Does the last of them end a line? */
   readonly endsLine: boolean
+  /** Lines of it that belong to the history. */
+  readonly lines: number
   /** Where the first line after a `session_meta` that opens the file begins, in bytes; 0 without one. */
   readonly afterMeta: number
   /** Does it begin with a byte order mark, which has no place inside a file? */
@@ -38,6 +40,8 @@ export interface RestoredSession {
   readonly mode: HistoryMode
   readonly segments: ReadonlyArray<Segment>
   readonly projected: SessionProjection.ProjectedSession
+  /** The fold behind `projected`, for whoever goes on with the thread: one at most. */
+  readonly projection: SessionProjection.SessionProjection
 }
 
 /** Why a session cannot be restored. */
@@ -58,7 +62,7 @@ export class SessionReconstruction extends Context.Service<
      * that is not stored.
      */
     readonly modelInput: (
-      session: RestoredSession,
+      session: Pick<RestoredSession, "projected" | "segments">,
       read?: RolloutStore["Service"]["read"]
     ) => Effect.Effect<ReadonlyArray<JsonRecord>, ThreadNotFound | RolloutStoreError>
   }
@@ -89,6 +93,7 @@ interface Projected {
   readonly certain: boolean
   readonly segments: ReadonlyArray<Segment>
   readonly projected: SessionProjection.ProjectedSession
+  readonly projection: SessionProjection.SessionProjection
 }
 
 interface Head {
@@ -190,6 +195,7 @@ const make = Effect.gen(function* () {
       }
       let bytes = 0
       let endsLine = true
+      let lines = 0
       let afterMeta = 0
       let hasByteOrderMark = false
       const until = link.until
@@ -199,6 +205,7 @@ const make = Effect.gen(function* () {
         if (until !== null && until.endByteOffset !== null && raw.offset >= until.endByteOffset) return false
         bytes = raw.offset + raw.length + raw.end.length
         endsLine = raw.end !== ""
+        lines = raw.line
         if (raw.line === 1) {
           if (read.line?.record._tag === "SessionMeta") afterMeta = bytes
           hasByteOrderMark = read.diagnostics.some((diagnostic) => diagnostic.reason === "byteOrderMark")
@@ -207,9 +214,9 @@ const make = Effect.gen(function* () {
         return !projection.isUncertain()
       }
       yield* parser.forEach(bytesOf(link.ref), visit, depth)
-      segments.push({ ref: link.ref, bytes, endsLine, afterMeta, hasByteOrderMark })
+      segments.push({ ref: link.ref, bytes, endsLine, lines, afterMeta, hasByteOrderMark })
     }
-    return { segments, projected: projection.result(), certain: !projection.isUncertain() }
+    return { segments, projected: projection.result(), projection, certain: !projection.isUncertain() }
   })
 
   const project = <E>(
@@ -229,8 +236,8 @@ const make = Effect.gen(function* () {
     const stat = yield* store.stat(ref)
     const own = yield* ownMeta(ref, yield* head(store.read(ref)))
     const { links, missing } = yield* chain(ref, own.meta)
-    const { projected, segments } = yield* project(links, missing, own, store.read)
-    return { ref, stat, ...own, segments, projected }
+    const { projected, projection, segments } = yield* project(links, missing, own, store.read)
+    return { ref, stat, ...own, segments, projected, projection }
   })
 
   return SessionReconstruction.of({
@@ -238,8 +245,8 @@ const make = Effect.gen(function* () {
     restoreBytes: Effect.fn("SessionReconstruction.restoreBytes")(function* (ref, bytes, stat) {
       const own = yield* ownMeta(ref, yield* head(bytes))
       const links: ReadonlyArray<Link> = [{ ref, meta: own.meta, until: null }]
-      const { projected, segments } = yield* project(links, [], own, () => bytes)
-      return { ref, stat, ...own, segments, projected }
+      const { projected, projection, segments } = yield* project(links, [], own, () => bytes)
+      return { ref, stat, ...own, segments, projected, projection }
     }),
     modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session, read = store.read) {
       const { base, entries } = session.projected.context

@@ -70,6 +70,7 @@ const make = Effect.gen(function* () {
         const thread = makeThread({
           meta: head.meta,
           path: ref.path,
+          ephemeral: false,
           modifiedAt,
           preview: head.preview,
           settings: head.settings,

@@ -104,9 +104,38 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
   }
 }
 
+/** The thread has to be loaded (resumed, forked or started) for this. */
+export class ThreadNotLoaded extends Schema.TaggedError<ThreadNotLoaded>()("ThreadNotLoaded", { threadId: ThreadId }) {
+  override get message(): string {
+    return `thread not found: ${this.threadId}; resume it first`
+  }
+}
+
+/** The thread's rollout can no longer be written: what was acknowledged is in it, and nothing is added. */
+export class ThreadReadOnly extends Schema.TaggedError<ThreadReadOnly>()("ThreadReadOnly", {
+  threadId: ThreadId,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `thread ${this.threadId} is read-only: ${this.detail}`
+  }
+}
+
 /** The storage under the threads failed (permissions, disk, I/O). */
 export class RolloutStoreError extends Schema.TaggedError<RolloutStoreError>()("RolloutStoreError", {
-  operation: Schema.Literals(["locate", "list", "read", "stat", "create", "names"]),
+  operation: Schema.Literals([
+    "locate",
+    "list",
+    "read",
+    "stat",
+    "create",
+    "names",
+    "open",
+    "archive",
+    "unarchive",
+    "remove",
+    "setName"
+  ]),
   path: Schema.String,
   detail: Schema.String
 }) {
@@ -126,6 +155,8 @@ export const ThreadError = Schema.Union([
   HistoryBaseMissing,
   ForkPointRefused,
   InvalidRequest,
+  ThreadNotLoaded,
+  ThreadReadOnly,
   RolloutStoreError
 ])
 export type ThreadError = typeof ThreadError.Type

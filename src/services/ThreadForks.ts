@@ -11,11 +11,15 @@ import * as ForkLines from "../domain/ForkLines.ts"
 import { ThreadId, type TurnId } from "../domain/Ids.ts"
 import type { TurnOpening } from "../domain/SessionProjection.ts"
 import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
+import type { HistoryMode } from "../domain/Thread.ts"
 import { VERSION } from "../domain/Version.ts"
-import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
+import { RolloutStore } from "./RolloutStore.ts"
 import { type RestoredSession, SessionReconstruction } from "./SessionReconstruction.ts"
 import { ForkPointRefused, InvalidRequest, type ThreadError } from "./ThreadError.ts"
-import { type LoadedThread, type ReadRollout, Threads } from "./Threads.ts"
+import type { LiveThread } from "./LiveThread.ts"
+import * as Journal from "./ThreadJournal.ts"
+import type { ReadRollout } from "./ThreadJournal.ts"
+import { Threads } from "./Threads.ts"
 
 /** What a request that may create a thread says about it. */
 export interface NewThreadRequest {
@@ -33,17 +37,27 @@ export interface ForkRequest extends NewThreadRequest {
   readonly threadSource: string | null
 }
 
+/** A thread that begins with nothing before it. */
+export interface StartRequest extends NewThreadRequest {
+  readonly ephemeral: boolean
+  /** How it keeps its history; paginated unless told otherwise. */
+  readonly historyMode: HistoryMode
+  readonly threadSource: string | null
+}
+
 export interface ThreadForks {
-  readonly fork: (request: ForkRequest) => Effect.Effect<LoadedThread, ThreadError>
+  /** Stored with its first turn, and not before. */
+  readonly start: (request: StartRequest) => Effect.Effect<LiveThread, ThreadError>
+  readonly fork: (request: ForkRequest) => Effect.Effect<LiveThread, ThreadError>
   /** A thread of the given response items; it has no turns and no usage. */
   readonly ofHistory: (
     items: ReadonlyArray<unknown>,
     request: NewThreadRequest
-  ) => Effect.Effect<LoadedThread, ThreadError>
+  ) => Effect.Effect<LiveThread, ThreadError>
 }
 
 interface Source {
-  readonly session: RestoredSession
+  readonly session: Pick<RestoredSession, "meta" | "mode" | "projected" | "segments">
   readonly remembered: SettingsSource
   readonly read: ReadRollout
 }
@@ -81,7 +95,17 @@ export const make = Effect.gen(function* () {
 
   const locate = Effect.fnUntraced(function* (source: ForkRequest["source"]): Effect.fn.Return<Source, ThreadError> {
     const loaded = source.by === "id" ? yield* threads.find(source.threadId) : undefined
-    if (loaded !== undefined) return { session: loaded.session, remembered: loaded.settings, read: loaded.read }
+    if (loaded !== undefined) {
+      const { journal } = loaded
+      // One instant of the thread's history: what it adds from now on is not part of the copy.
+      return yield* loaded.alone(
+        Effect.sync(() => ({
+          session: { meta: journal.meta, mode: journal.mode, projected: journal.projected(), segments: journal.segments() },
+          remembered: loaded.settings(),
+          read: journal.read
+        }))
+      )
+    }
     const ref = source.by === "id" ? yield* store.locate(source.threadId) : yield* store.resolve(source.path)
     const session = yield* reconstruction.restore(ref)
     return { session, remembered: session.projected.settings, read: store.read }
@@ -118,7 +142,7 @@ export const make = Effect.gen(function* () {
 
   const fork = Effect.fn("ThreadForks.fork")(function* (
     request: ForkRequest
-  ): Effect.fn.Return<LoadedThread, ThreadError> {
+  ): Effect.fn.Return<LiveThread, ThreadError> {
     const source = yield* locate(request.source)
     const { meta, mode, projected } = source.session
     const cut = yield* cutOf(source.session, request.until)
@@ -126,12 +150,7 @@ export const make = Effect.gen(function* () {
     const session = yield* newSession(settings, request, request.threadSource)
     const body = Stream.concat(text([ForkLines.firstLineOfFork(session, meta, mode)]), copy(source, cut))
 
-    const pending: RolloutRef = {
-      threadId: session.id,
-      path: `ephemeral:${session.id}`,
-      archived: false,
-      segmentId: null
-    }
+    const pending = Journal.unstored(session.id)
     const stat = { ...EPHEMERAL_STAT, modifiedAt: session.createdAt }
     // A cut may leave the copy in the middle of a turn that the source went on from.
     const ends = cut === null ? projected : (yield* reconstruction.restoreBytes(pending, body, stat)).projected
@@ -146,7 +165,8 @@ export const make = Effect.gen(function* () {
       // Held whole: the source may be moved or removed while its copy lives.
       const held = Stream.fromIterable(yield* Stream.runCollect(content))
       const made = yield* reconstruction.restoreBytes(pending, held, stat)
-      return yield* threads.adopt(made, { settings, ephemeral: true, read: () => held })
+      const journal = Journal.resume(made, { _tag: "memory" }, held)
+      return yield* threads.adopt(session.id, { settings, ephemeral: true, journal, version: null })
     }
     return yield* keep(session, settings, content)
   })
@@ -155,16 +175,17 @@ export const make = Effect.gen(function* () {
     session: ForkLines.NewSession,
     settings: ThreadSettings,
     content: RolloutBytes
-  ): Effect.fn.Return<LoadedThread, ThreadError> {
+  ): Effect.fn.Return<LiveThread, ThreadError> {
     const ref = yield* store.create({ threadId: session.id, createdAt: session.createdAt }, content)
     const made = yield* reconstruction.restore(ref)
-    return yield* threads.adopt(made, { settings, ephemeral: false, read: store.read })
+    const journal = Journal.resume(made, { _tag: "stored", ref })
+    return yield* threads.adopt(session.id, { settings, ephemeral: false, journal, version: made.stat.version })
   })
 
   const ofHistory = Effect.fn("ThreadForks.ofHistory")(function* (
     items: ReadonlyArray<unknown>,
     request: NewThreadRequest
-  ): Effect.fn.Return<LoadedThread, ThreadError> {
+  ): Effect.fn.Return<LiveThread, ThreadError> {
     if (items.length === 0) return yield* new InvalidRequest({ field: "history", detail: "history must not be empty" })
     const unusable = ForkLines.firstUnusableItem(items)
     if (unusable !== null) {
@@ -178,12 +199,29 @@ export const make = Effect.gen(function* () {
     return yield* keep(session, settings, text(ForkLines.linesOfHistory(session, items)))
   })
 
-  return { fork, ofHistory } satisfies ThreadForks
+  const start = Effect.fn("ThreadForks.start")(function* (
+    request: StartRequest
+  ): Effect.fn.Return<LiveThread, ThreadError> {
+    const settings = yield* threads.settings(request.overrides, {})
+    const session = yield* newSession(settings, request, request.threadSource)
+    const first = ForkLines.firstLineOfThread(session, request.historyMode).trimEnd()
+    const journal = Journal.begin(
+      first,
+      request.historyMode,
+      session.createdAt,
+      request.ephemeral
+        ? { _tag: "memory" }
+        : { _tag: "new", rollout: { threadId: session.id, createdAt: session.createdAt } }
+    )
+    return yield* threads.adopt(session.id, { settings, ephemeral: request.ephemeral, journal, version: null })
+  })
+
+  return { fork, ofHistory, start } satisfies ThreadForks
 })
 
 /** Where the copy must end; null for the whole source. */
 const cutOf = Effect.fnUntraced(function* (
-  { projected }: RestoredSession,
+  { projected }: Source["session"],
   until: ForkRequest["until"]
 ): Effect.fn.Return<TurnOpening | null, ForkPointRefused> {
   if (until === null) return null

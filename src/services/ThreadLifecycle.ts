@@ -1,22 +1,25 @@
 /**
- * The one pipeline by which a client comes to a thread: cold resume, rejoin and fork.
+ * The one pipeline by which a client comes to a thread: start, cold resume, rejoin and fork.
  *
- *     resume | fork  →  respond  →  replay  →  follow
+ *     start | resume | fork  →  respond  →  replay  →  follow
  *
  * Each arrow is a type: {@link Attached} is made by `resume` and `fork`; `replay` wants the receipt
  * that only a sent response gives; `follow` wants what only `replay` gives. A program in another
  * order does not compile (`test/types/pipeline.types.ts`).
  */
-import { Context, Effect, Equal, Layer } from "effect"
+import { Context, Effect, Equal, Layer, type Scope } from "effect"
 import type { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
+import type { ServerRequest } from "../domain/ServerRequest.ts"
 import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
+import { Approvals } from "./Approvals.ts"
 import { type Connection, NotificationDelivery, type ResponseReceipt } from "./NotificationDelivery.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
 import type { SessionReconstruction } from "./SessionReconstruction.ts"
 import { InvalidRequest, type ThreadError } from "./ThreadError.ts"
-import { type ForkRequest, make as makeForks, type NewThreadRequest } from "./ThreadForks.ts"
-import { type LoadedThread, type Snapshot, Threads } from "./Threads.ts"
+import { type ForkRequest, make as makeForks, type NewThreadRequest, type StartRequest } from "./ThreadForks.ts"
+import type { LiveThread } from "./LiveThread.ts"
+import { type Snapshot, Threads } from "./Threads.ts"
 
 /** Which thread to resume. With `path` or `history`, a `threadId` that is loaded must agree with it. */
 export type ResumeTarget =
@@ -29,7 +32,7 @@ export interface ResumeRequest extends NewThreadRequest {
 }
 
 /** How the client came to the thread. */
-export type AttachKind = "cold" | "rejoin" | "fork" | "history"
+export type AttachKind = "start" | "cold" | "rejoin" | "fork" | "history"
 
 class AttachedStage {
   readonly connection: Connection
@@ -37,12 +40,22 @@ class AttachedStage {
   readonly snapshot: Snapshot
   /** What the client should know about its request, beside the answer. */
   readonly warnings: ReadonlyArray<string>
+  /** The questions that were open at the cut. */
+  readonly pending: ReadonlyArray<ServerRequest>
+  /** Has the pipeline come to its end? */
+  isFollowed = false
   private readonly stage = "attached"
-  constructor(connection: Connection, kind: AttachKind, snapshot: Snapshot, warnings: ReadonlyArray<string>) {
+  constructor(
+    connection: Connection,
+    kind: AttachKind,
+    snapshot: Snapshot,
+    extras: { readonly warnings: ReadonlyArray<string>; readonly pending: ReadonlyArray<ServerRequest> }
+  ) {
     this.connection = connection
     this.kind = kind
     this.snapshot = snapshot
-    this.warnings = warnings
+    this.warnings = extras.warnings
+    this.pending = extras.pending
     void this.stage
   }
 }
@@ -65,8 +78,12 @@ export type Replayed = ReplayedStage
 export class ThreadLifecycle extends Context.Service<
   ThreadLifecycle,
   {
-    readonly resume: (connection: Connection, request: ResumeRequest) => Effect.Effect<Attached, ThreadError>
-    readonly fork: (connection: Connection, request: ForkRequest) => Effect.Effect<Attached, ThreadError>
+    readonly resume: (connection: Connection, request: ResumeRequest) => Effect.Effect<Attached, ThreadError, Scope.Scope>
+    readonly start: (
+      connection: Connection,
+      request: StartRequest
+    ) => Effect.Effect<Attached, ThreadError, Scope.Scope>
+    readonly fork: (connection: Connection, request: ForkRequest) => Effect.Effect<Attached, ThreadError, Scope.Scope>
     /** Sends the restored usage to the connection of the receipt, once; nothing when no turn owns any. */
     readonly replay: (receipt: ResponseReceipt, attached: Attached) => Effect.Effect<Replayed>
     /** Lets the thread's events through to the connection; announces a new thread to everybody. */
@@ -76,7 +93,7 @@ export class ThreadLifecycle extends Context.Service<
   static readonly layer: Layer.Layer<
     ThreadLifecycle,
     never,
-    Threads | RolloutStore | SessionReconstruction | NotificationDelivery | SecureRandom.SecureRandom
+    Threads | RolloutStore | SessionReconstruction | NotificationDelivery | Approvals | SecureRandom.SecureRandom
   > = Layer.effect(
     ThreadLifecycle,
     Effect.suspend(() => make)
@@ -87,27 +104,36 @@ const make = Effect.gen(function* () {
   const threads = yield* Threads
   const store = yield* RolloutStore
   const delivery = yield* NotificationDelivery
+  const approvals = yield* Approvals
   const forks = yield* makeForks
 
   const attach = Effect.fnUntraced(function* (
     connection: Connection,
     kind: AttachKind,
-    thread: LoadedThread,
+    thread: LiveThread,
     warnings: ReadonlyArray<string>
   ) {
-    const snapshot = yield* threads.snapshot(thread)
-    return new AttachedStage(connection, kind, snapshot, warnings)
+    // The cut: snapshot and subscription at one instant, and from there on every event waits for the replay.
+    const join = Effect.andThen(delivery.hold(connection, thread.id), delivery.subscribe(connection, thread.id))
+    const open = Effect.sync(() => approvals.pending(thread.id))
+    const [snapshot, [joined, pending]] = yield* threads.snapshot(thread, Effect.all([join, open]))
+    const attached = new AttachedStage(connection, kind, snapshot, { warnings, pending })
+    // A client that never got its response does not hear of the thread.
+    yield* Effect.addFinalizer(() =>
+      joined && !attached.isFollowed ? delivery.unsubscribe(connection, thread.id) : Effect.void
+    )
+    return attached
   })
 
   /** A loaded thread runs under the settings that it has: what a second client asks for besides is not applied. */
-  const ignored = (thread: LoadedThread, overrides: SettingsSource): ReadonlyArray<string> => {
-    const names = overriddenBy(thread.settings, overrides)
+  const ignored = (thread: LiveThread, overrides: SettingsSource): ReadonlyArray<string> => {
+    const names = overriddenBy(thread.settings(), overrides)
     return names.length === 0
       ? []
-      : [`thread ${thread.session.meta.id} is already loaded: ${names.join(", ")} of this request had no effect`]
+      : [`thread ${thread.id} is already loaded: ${names.join(", ")} of this request had no effect`]
   }
 
-  const rejoin = (connection: Connection, thread: LoadedThread, overrides: SettingsSource) =>
+  const rejoin = (connection: Connection, thread: LiveThread, overrides: SettingsSource) =>
     attach(connection, "rejoin", thread, ignored(thread, overrides))
 
   const load = Effect.fnUntraced(function* (connection: Connection, ref: RolloutRef, overrides: SettingsSource) {
@@ -115,10 +141,10 @@ const make = Effect.gen(function* () {
     return cold ? yield* attach(connection, "cold", thread, []) : yield* rejoin(connection, thread, overrides)
   })
 
-  const stale = (requested: string, thread: LoadedThread) =>
+  const stale = (requested: string, thread: LiveThread) =>
     new InvalidRequest({
       field: "path",
-      detail: `cannot resume running thread ${thread.session.meta.id} with stale path: requested \`${requested}\`, active \`${thread.session.ref.path}\``
+      detail: `cannot resume running thread ${thread.id} with stale path: requested \`${requested}\`, active \`${thread.journal.ref()?.path ?? "none"}\``
     })
 
   const resume = Effect.fn("ThreadLifecycle.resume")(function* (connection: Connection, request: ResumeRequest) {
@@ -130,19 +156,19 @@ const make = Effect.gen(function* () {
           ? yield* load(connection, yield* store.locate(target.threadId), overrides)
           : yield* rejoin(connection, running, overrides)
       case "path": {
-        if (running !== undefined && (running.ephemeral || running.session.ref.path === target.path)) {
+        if (running !== undefined && (running.ephemeral || running.journal.ref()?.path === target.path)) {
           if (running.ephemeral) return yield* stale(target.path, running)
           return yield* rejoin(connection, running, overrides)
         }
         const ref = yield* store.resolve(target.path)
-        if (running !== undefined && running.session.ref.path !== ref.path) return yield* stale(target.path, running)
+        if (running !== undefined && running.journal.ref()?.path !== ref.path) return yield* stale(target.path, running)
         return yield* load(connection, ref, overrides)
       }
       case "history": {
         if (running !== undefined) {
           return yield* new InvalidRequest({
             field: "history",
-            detail: `cannot resume thread ${running.session.meta.id} with history while it is already running`
+            detail: `cannot resume thread ${running.id} with history while it is already running`
           })
         }
         return yield* attach(connection, "history", yield* forks.ofHistory(target.items, request), [])
@@ -152,6 +178,9 @@ const make = Effect.gen(function* () {
 
   return ThreadLifecycle.of({
     resume,
+    start: Effect.fn("ThreadLifecycle.start")(function* (connection, request) {
+      return yield* attach(connection, "start", yield* forks.start(request), [])
+    }),
     fork: Effect.fn("ThreadLifecycle.fork")(function* (connection, request) {
       return yield* attach(connection, "fork", yield* forks.fork(request), [])
     }),
@@ -171,8 +200,10 @@ const make = Effect.gen(function* () {
       const { connection, kind, snapshot, warnings } = attached
       const threadId = snapshot.thread.id
       for (const message of warnings) yield* connection.notify({ method: "warning", params: { threadId, message } })
-      yield* delivery.subscribe(connection, threadId)
-      if (kind === "fork") {
+      attached.isFollowed = true
+      // What the thread waits for, it waits for from this client too; what was asked since the cut is held back and comes by itself.
+      for (const request of attached.pending) yield* connection.ask(request)
+      if (kind === "fork" || kind === "start") {
         yield* delivery.broadcast({ method: "thread/started", params: { thread: { ...snapshot.thread, turns: [] } } })
       }
     })

@@ -1,20 +1,28 @@
 /**
  * The threads in this server's memory, and snapshots of any thread.
  *
- * A loaded thread is a restored session with its settings decided. Loading is one at a time per
- * thread: of two clients that come at once, one loads and the other finds it loaded. A rollout that
- * another process changed is read again before the next snapshot.
+ * Loading is one at a time per thread: of two clients that come at once, one loads and the other finds it
+ * loaded. A rollout that another process changed is read again before the next snapshot, as long as this
+ * server has not written to it itself.
  */
-import { Context, Effect, Layer, type Scope, Semaphore, type Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Scope, Semaphore } from "effect"
+import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
-import type { Thread, ThreadStatus } from "../domain/Thread.ts"
+import { waitsOn } from "../domain/ServerRequest.ts"
+import type { Thread } from "../domain/Thread.ts"
 import { defaults, resolve, type SettingsSource, type ThreadSettings } from "../domain/ThreadSettings.ts"
 import * as ThreadView from "../domain/ThreadView.ts"
 import type { RestoredUsage } from "../domain/TokenUsage.ts"
+import { Agent, AgentError, unconfigured } from "./Agent.ts"
+import { Approvals } from "./Approvals.ts"
+import * as LiveThread from "./LiveThread.ts"
+import { NotificationDelivery } from "./NotificationDelivery.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
 import { ServerConfig } from "./ServerConfig.ts"
 import { type RestoredSession, SessionReconstruction } from "./SessionReconstruction.ts"
-import type { RolloutStoreError, ThreadError, ThreadNotFound } from "./ThreadError.ts"
+import type { ThreadError } from "./ThreadError.ts"
+import type { ThreadJournal } from "./ThreadJournal.ts"
+import * as Journal from "./ThreadJournal.ts"
 
 /** A thread as of one instant of its history. */
 export interface Snapshot {
@@ -24,16 +32,27 @@ export interface Snapshot {
   readonly usage: RestoredUsage | null
 }
 
-/** The bytes of a rollout, wherever the thread keeps them. */
-export type ReadRollout = (ref: RolloutRef) => Stream.Stream<Uint8Array, ThreadNotFound | RolloutStoreError>
-
-/** A thread in memory. */
-export interface LoadedThread {
-  readonly session: RestoredSession
+/** A thread to be taken in, with its journal ready to be opened. */
+export interface Adoption {
   readonly settings: ThreadSettings
-  /** Kept nowhere but here. */
+  /** Kept nowhere but in memory. */
   readonly ephemeral: boolean
-  readonly read: ReadRollout
+  readonly journal: Effect.Effect<ThreadJournal, never, RolloutStore | Scope.Scope>
+  /** The rollout's version when it was read; null for a thread that is not stored. */
+  readonly version: string | null
+}
+
+interface Loaded {
+  readonly live: LiveThread.LiveThread
+  readonly scope: Scope.Closeable
+  readonly version: string | null
+  /** Unix milliseconds since when nobody listens and nothing runs; null while somebody or something does. */
+  idleSince: number | null
+}
+
+export interface ThreadsOptions {
+  /** How long a thread stays loaded that nobody listens to and in which nothing runs. Default 30 minutes. */
+  readonly unloadAfter?: Duration.Input
 }
 
 export class Threads extends Context.Service<
@@ -42,41 +61,64 @@ export class Threads extends Context.Service<
     /** Ids of the loaded threads, sorted. */
     readonly loaded: Effect.Effect<ReadonlyArray<ThreadId>>
     /** The thread in memory, up to date with its rollout; undefined when it is not loaded. */
-    readonly find: (threadId: ThreadId) => Effect.Effect<LoadedThread | undefined, ThreadError>
+    readonly find: (threadId: ThreadId) => Effect.Effect<LiveThread.LiveThread | undefined, ThreadError>
     /** The thread in memory, from `ref` if it has to be loaded; with `cold` telling whether it had to. */
     readonly load: (
       ref: RolloutRef,
       overrides: SettingsSource
-    ) => Effect.Effect<{ readonly thread: LoadedThread; readonly cold: boolean }, ThreadError>
+    ) => Effect.Effect<{ readonly thread: LiveThread.LiveThread; readonly cold: boolean }, ThreadError>
     /** Takes in a thread that was just made. */
-    readonly adopt: (
-      session: RestoredSession,
-      options: { readonly settings: ThreadSettings; readonly ephemeral: boolean; readonly read: ReadRollout }
-    ) => Effect.Effect<LoadedThread>
+    readonly adopt: (threadId: ThreadId, adoption: Adoption) => Effect.Effect<LiveThread.LiveThread>
+    /** Lets go of a thread: what runs in it ends, and all are told. False when it was not loaded. */
+    readonly unload: (threadId: ThreadId) => Effect.Effect<boolean>
+    /** Goes on with a loaded thread in another rollout, which holds its history from now on. */
+    readonly moveTo: (threadId: ThreadId, ref: RolloutRef) => Effect.Effect<LiveThread.LiveThread, ThreadError>
     /** Decides a thread's settings: the request, what the thread remembers, the configuration, defaults. */
     readonly settings: (overrides: SettingsSource, remembered: SettingsSource) => Effect.Effect<ThreadSettings>
-    /** A loaded thread as of now. */
-    readonly snapshot: (thread: LoadedThread) => Effect.Effect<Snapshot, ThreadError>
+    /**
+     * A loaded thread as of one instant, and whatever `at` does at that very instant (a subscription): nothing happens to
+     * the thread between the two.
+     */
+    readonly snapshot: <A, E, R>(
+      thread: LiveThread.LiveThread,
+      at: Effect.Effect<A, E, R>
+    ) => Effect.Effect<readonly [Snapshot, A], ThreadError | E, R>
     /** Any thread, loaded or stored, archived too, without loading it. */
     readonly read: (threadId: ThreadId) => Effect.Effect<Snapshot, ThreadError>
   }
 >()("rethread/services/Threads") {
-  static readonly layer: Layer.Layer<Threads, never, RolloutStore | SessionReconstruction | ServerConfig> =
-    Layer.effect(
-      Threads,
-      Effect.suspend(() => make)
-    )
+  /** Without an `Agent` in its context every turn fails with an error that says what to provide. */
+  static readonly layer: Layer.Layer<
+    Threads,
+    never,
+    RolloutStore | SessionReconstruction | ServerConfig | NotificationDelivery | Approvals | SecureRandom.SecureRandom
+  > = Layer.effect(
+    Threads,
+    Effect.suspend(() => make({}))
+  )
+
+  static layerWith(
+    options: ThreadsOptions
+  ): Layer.Layer<
+    Threads,
+    never,
+    RolloutStore | SessionReconstruction | ServerConfig | NotificationDelivery | Approvals | SecureRandom.SecureRandom
+  > {
+    return Layer.effect(Threads, make(options))
+  }
 }
 
-const make: Effect.Effect<
-  Threads["Service"],
-  never,
-  RolloutStore | SessionReconstruction | ServerConfig | Scope.Scope
-> = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
+  const unloadAfter = Duration.toMillis(options.unloadAfter ?? "30 minutes")
   const store = yield* RolloutStore
   const reconstruction = yield* SessionReconstruction
   const config = yield* ServerConfig
-  const threads = new Map<ThreadId, LoadedThread>()
+  const delivery = yield* NotificationDelivery
+  const random = yield* SecureRandom.SecureRandom
+  const agent = Option.getOrElse(yield* Effect.serviceOption(Agent), () => unconfigured)
+  const approvals = yield* Approvals
+  const home = yield* Effect.scope
+  const threads = new Map<ThreadId, Loaded>()
   const loading = new Map<ThreadId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
 
   /** One at a time per thread; the lock is forgotten with its last user. */
@@ -100,18 +142,90 @@ const make: Effect.Effect<
     return resolve([overrides, remembered, configured], defaults(config.cwd))
   })
 
+  const waiting = (threadId: ThreadId) => {
+    const flags = new Set(approvals.pending(threadId).map(({ question }) => waitsOn(question)))
+    return Array.from(flags).filter((flag) => flag !== null)
+  }
+
+  const modelInput = (journal: ThreadJournal) =>
+    Effect.mapError(
+      Effect.suspend(() =>
+        reconstruction.modelInput({ projected: journal.projected(), segments: journal.segments() }, journal.read)
+      ),
+      (error) => new AgentError({ kind: "other", detail: error.message, httpStatus: null })
+    )
+
+  const take = Effect.fnUntraced(function* (threadId: ThreadId, adoption: Adoption) {
+    const scope = yield* Scope.fork(home)
+    const live = yield* adoption.journal.pipe(
+      Effect.flatMap((journal) =>
+        LiveThread.make(journal, adoption, {
+          delivery,
+          agent,
+          random,
+          modelInput: modelInput(journal),
+          waiting: () => waiting(threadId)
+        })
+      ),
+      Effect.provideService(RolloutStore, store),
+      Scope.provide(scope)
+    )
+    threads.set(threadId, { live, scope, version: adoption.version, idleSince: null })
+    return live
+  })
+
+  const unload = (threadId: ThreadId) =>
+    Effect.gen(function* () {
+      const loaded = threads.get(threadId)
+      if (loaded === undefined) return false
+      threads.delete(threadId)
+      yield* loaded.live.stop
+      yield* Scope.close(loaded.scope, Exit.void)
+      return true
+    })
+
+  const close = Effect.fnUntraced(function* (threadId: ThreadId) {
+    if (!(yield* unload(threadId))) return false
+    yield* delivery.broadcast({
+      method: "thread/status/changed",
+      params: { threadId, status: { type: "notLoaded" } }
+    })
+    yield* delivery.broadcast({ method: "thread/closed", params: { threadId } })
+    return true
+  })
+
+  /** A thread that nobody listens to and in which nothing runs is let go of after a while. */
+  const sweep = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    for (const [threadId, loaded] of threads) {
+      const idle = loaded.live.status().type !== "active" && (yield* delivery.subscribers(threadId)).length === 0
+      if (!idle) loaded.idleSince = null
+      else if (loaded.idleSince === null) loaded.idleSince = now
+      // An ephemeral thread would be gone for good.
+      else if (now - loaded.idleSince >= unloadAfter && !loaded.live.ephemeral) yield* alone(threadId, close(threadId))
+    }
+  })
+  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced("1 minute")))
+
+  const restored = (session: RestoredSession, decided: ThreadSettings): Adoption => ({
+    settings: decided,
+    ephemeral: false,
+    journal: Journal.resume(session, { _tag: "stored", ref: session.ref }),
+    version: session.stat.version
+  })
+
   const refresh = Effect.fnUntraced(function* (
     threadId: ThreadId
-  ): Effect.fn.Return<LoadedThread | undefined, ThreadError> {
-    const thread = threads.get(threadId)
-    if (thread === undefined || thread.ephemeral) return thread
-    const { ref, stat } = thread.session
+  ): Effect.fn.Return<LiveThread.LiveThread | undefined, ThreadError> {
+    const loaded = threads.get(threadId)
+    const ref = loaded?.live.journal.ref() ?? null
+    if (loaded === undefined || ref === null || loaded.live.journal.isWriting()) return loaded?.live
     // A rollout that vanished under a loaded thread: what is in memory is all there is left.
-    const now = yield* store.stat(ref).pipe(Effect.catchTag("ThreadNotFound", () => Effect.succeed(stat)))
-    if (now.version === stat.version) return thread
-    const fresh = { ...thread, session: yield* reconstruction.restore(ref) }
-    threads.set(threadId, fresh)
-    return fresh
+    const now = yield* store.stat(ref).pipe(Effect.catchTag("ThreadNotFound", () => Effect.succeed(null)))
+    if (now === null || now.version === loaded.version) return loaded.live
+    const session = yield* reconstruction.restore(ref)
+    yield* unload(threadId)
+    return yield* take(threadId, restored(session, loaded.live.settings()))
   })
 
   const find = (threadId: ThreadId) => alone(threadId, refresh(threadId))
@@ -123,52 +237,64 @@ const make: Effect.Effect<
         const known = yield* refresh(ref.threadId)
         if (known !== undefined) return { thread: known, cold: false }
         const session = yield* reconstruction.restore(ref)
-        const thread: LoadedThread = {
-          session,
-          settings: yield* settings(overrides, session.projected.settings),
-          ephemeral: false,
-          read: store.read
-        }
-        threads.set(ref.threadId, thread)
-        return { thread, cold: true }
+        const decided = yield* settings(overrides, session.projected.settings)
+        return { thread: yield* take(ref.threadId, restored(session, decided)), cold: true }
       })
     )
   })
 
-  const view = Effect.fnUntraced(function* (
-    session: RestoredSession,
-    source: {
-      readonly settings: ThreadSettings
-      readonly shown: SettingsSource
-      readonly ephemeral: boolean
-      readonly status: ThreadStatus
-    }
-  ): Effect.fn.Return<Snapshot, ThreadError> {
+  // A window that the configuration names is the one that the next turn will have.
+  const usageUnder = (usage: RestoredUsage | null, { modelContextWindow }: ThreadSettings): RestoredUsage | null =>
+    usage === null || modelContextWindow === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow } }
+
+  const snapshot = Effect.fnUntraced(function* <A, E, R>(
+    thread: LiveThread.LiveThread,
+    at: Effect.Effect<A, E, R>
+  ): Effect.fn.Return<readonly [Snapshot, A], ThreadError | E, R> {
+    const names = yield* store.names
+    return yield* thread.alone(
+      Effect.map(at, (done): readonly [Snapshot, A] => {
+        const { journal } = thread
+        const projected = journal.projected()
+        const decided = thread.settings()
+        const shown = ThreadView.makeThread({
+          meta: journal.meta,
+          path: journal.ref()?.path ?? null,
+          ephemeral: thread.ephemeral,
+          modifiedAt: journal.modifiedAt(),
+          preview: projected.preview,
+          settings: decided,
+          cwd: config.cwd,
+          name: names.get(journal.meta.id) ?? projected.name,
+          status: thread.status(),
+          turns: thread.turns()
+        })
+        return [{ thread: shown, settings: decided, usage: usageUnder(projected.usage, decided) }, done]
+      })
+    )
+  })
+
+  const stored = Effect.fnUntraced(function* (session: RestoredSession): Effect.fn.Return<Snapshot, ThreadError> {
     const { meta, projected, ref, stat } = session
     const names = yield* store.names
-    const usage = projected.usage
-    const window = source.settings.modelContextWindow
+    const decided = yield* settings({}, projected.settings)
     return {
-      settings: source.settings,
-      // A window that the configuration names is the one that the next turn will have.
-      usage:
-        usage === null || window === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow: window } },
+      settings: decided,
+      usage: usageUnder(projected.usage, decided),
       thread: ThreadView.makeThread({
         meta,
-        path: source.ephemeral ? null : ref.path,
+        path: ref.path,
+        ephemeral: false,
         modifiedAt: stat.modifiedAt,
         preview: projected.preview,
-        settings: source.shown,
+        settings: projected.settings,
         cwd: config.cwd,
         name: names.get(meta.id) ?? projected.name,
-        status: source.status,
+        status: { type: "notLoaded" },
         turns: ThreadView.atRest(projected.turns.map(({ turn }) => turn))
       })
     }
   })
-
-  const snapshot = (thread: LoadedThread) =>
-    view(thread.session, { ...thread, shown: thread.settings, status: { type: "idle" } })
 
   return Threads.of({
     loaded: Effect.sync(() => Array.from(threads.keys()).sort()),
@@ -176,23 +302,24 @@ const make: Effect.Effect<
     load,
     settings,
     snapshot,
-    adopt: (session, options) =>
-      Effect.sync(() => {
-        const thread = { session, ...options }
-        threads.set(session.meta.id, thread)
-        return thread
-      }),
+    moveTo: Effect.fn("Threads.moveTo")(function* (threadId, ref) {
+      return yield* alone(
+        threadId,
+        Effect.gen(function* () {
+          const loaded = threads.get(threadId)
+          const session = yield* reconstruction.restore(ref)
+          const decided = loaded?.live.settings() ?? (yield* settings({}, session.projected.settings))
+          yield* unload(threadId)
+          return yield* take(threadId, restored(session, decided))
+        })
+      )
+    }),
+    unload: (threadId) => alone(threadId, close(threadId)),
+    adopt: (threadId, adoption) => alone(threadId, take(threadId, adoption)),
     read: Effect.fn("Threads.read")(function* (threadId) {
       const thread = yield* find(threadId)
-      if (thread !== undefined) return yield* snapshot(thread)
-      const session = yield* reconstruction.restore(yield* store.locate(threadId, { archived: true }))
-      const remembered = session.projected.settings
-      return yield* view(session, {
-        settings: yield* settings({}, remembered),
-        shown: remembered,
-        ephemeral: false,
-        status: { type: "notLoaded" }
-      })
+      if (thread !== undefined) return (yield* snapshot(thread, Effect.void))[0]
+      return yield* stored(yield* reconstruction.restore(yield* store.locate(threadId, { archived: true })))
     })
   })
 })

@@ -7,7 +7,7 @@
  */
 import { Effect, Pull, Schema, type Scope } from "effect"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
-import type { Notification, NotificationMethod, NotificationParams } from "../domain/Notification.ts"
+import { type Notification, type NotificationMethod, type NotificationParams, threadOf } from "../domain/Notification.ts"
 import {
   type ConnectOptions,
   type Connection,
@@ -65,19 +65,25 @@ export interface RecordingConnection {
 
 const mark = "\u0000mark:"
 
-/** A record in short, entry by entry: `response`, or a notification's method. */
+/** A record in short, entry by entry: `response`, or the method of a notification or a question. */
 export const sequenceOf = (entries: ReadonlyArray<Outbound>): ReadonlyArray<string> => entries.map(nameOf)
 
 /** Of a record, the notifications that concern a thread: by their `threadId`, or as the thread they announce. */
 export const aboutThread = (entries: ReadonlyArray<Outbound>, threadId: ThreadId): ReadonlyArray<Notification> =>
   entries.flatMap((entry) => {
-    if (entry._tag === "Response") return []
-    const { params } = entry.notification
-    const concerned = "threadId" in params ? params.threadId : "thread" in params ? params.thread.id : null
-    return concerned === threadId ? [entry.notification] : []
+    return entry._tag === "Notification" && threadOf(entry.notification) === threadId ? [entry.notification] : []
   })
 
-const nameOf = (entry: Outbound): string => (entry._tag === "Response" ? "response" : entry.notification.method)
+const nameOf = (entry: Outbound): string => {
+  switch (entry._tag) {
+    case "Response":
+      return "response"
+    case "Notification":
+      return entry.notification.method
+    case "Request":
+      return entry.request.question.method
+  }
+}
 
 const isMethod =
   <M extends NotificationMethod>(method: M) =>

@@ -3,56 +3,21 @@
  * a way to its files behind the store's back, and says what it can do; nothing is skipped silently.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, type Layer, Result, Schema, Stream } from "effect"
-import { ThreadId } from "../../src/domain/Ids.ts"
-import { type RolloutRef, RolloutStore } from "../../src/services/RolloutStore.ts"
-
-/** The store's files, as another program sees them. Paths are relative to the home. */
-export class StoreFiles extends Context.Service<
+import { Effect, type Layer, Result, Schema, Stream } from "effect"
+import { RolloutStore } from "../../src/services/RolloutStore.ts"
+import { rolloutWritingSuite } from "./RolloutWritingSuite.ts"
+import {
+  bytesOf,
+  day,
+  file,
+  id,
+  listed,
+  meta,
+  segment,
+  type StoreCapabilities,
   StoreFiles,
-  {
-    readonly home: string
-    readonly write: (path: string, content: string | Uint8Array, modifiedAt?: number) => Effect.Effect<void>
-    readonly append: (path: string, content: string) => Effect.Effect<void>
-    readonly remove: (path: string) => Effect.Effect<void>
-    /** Every file and folder with its bytes and times, to prove that nothing was touched. */
-    readonly fingerprint: Effect.Effect<string>
-    /** Relative path of the link, and where it points (absolute, or relative to the link). */
-    readonly symlink: (link: string, target: string) => Effect.Effect<void>
-    readonly compress: (content: string) => Uint8Array
-  }
->()("rethread/test/conformance/RolloutStoreSuite/StoreFiles") {}
-
-/** What a backend declares that it can do. */
-export interface StoreCapabilities {
-  readonly symlinks: boolean
-  readonly compression: boolean
-}
-
-const id = (n: number): ThreadId => ThreadId.make(`01a20000-0000-7000-8000-${String(n).padStart(12, "0")}`)
-const segment = (n: number): string => `01a2ffff-0000-7000-8000-${String(n).padStart(12, "0")}`
-const meta = (threadId: string) =>
-  `{"timestamp":"2026-03-01T10:00:00.000Z","type":"session_meta","payload":{"id":"${threadId}","timestamp":"2026-03-01T10:00:00.000Z"}}\n`
-
-const day = "sessions/2026/03/01"
-const file = (n: number, options: { readonly time?: string; readonly segment?: number; readonly zst?: boolean } = {}) =>
-  `rollout-${options.time ?? "2026-03-01T10-00-00"}-${id(n)}${options.segment === undefined ? "" : `_${segment(options.segment)}`}.jsonl${options.zst === true ? ".zst" : ""}`
-
-const bytesOf = (ref: RolloutRef) =>
-  RolloutStore.use((store) =>
-    Stream.runFold(
-      store.read(ref),
-      () => ({ chunks: new Array<Uint8Array>(), largest: 0 }),
-      (all, chunk) => ({ chunks: [...all.chunks, chunk.slice()], largest: Math.max(all.largest, chunk.length) })
-    )
-  ).pipe(Effect.map(({ chunks, largest }) => ({ bytes: Buffer.concat(chunks), largest })))
-
-const textOf = (ref: RolloutRef) => Effect.map(bytesOf(ref), ({ bytes }) => bytes.toString("utf8"))
-
-const listed = (archived: boolean) =>
-  RolloutStore.use((store) => Stream.runCollect(store.list({ archived }))).pipe(
-    Effect.map((refs) => refs.map((ref) => ref.path).sort())
-  )
+  textOf
+} from "./StoreFiles.ts"
 
 /** Runs the suite against stores that `fresh` makes: an empty home each. */
 export const rolloutStoreSuite = <E>(
@@ -475,6 +440,23 @@ export const rolloutStoreSuite = <E>(
       )
 
       test(
+        "names a segment after its thread and itself, and the thread lives there",
+        Effect.gen(function* () {
+          const store = yield* RolloutStore
+          const at = new Date(2026, 0, 5, 6, 7, 8).getTime()
+          const first = yield* store.create({ threadId: id(1), createdAt: at }, Stream.empty)
+          const next = { threadId: id(1), createdAt: at, segmentId: segment(2).toUpperCase() }
+          const second = yield* store.create(next, Stream.empty)
+          assert.strictEqual(second.path, first.path.replace(".jsonl", `_${segment(2)}.jsonl`))
+          assert.strictEqual(second.segmentId, segment(2))
+          assert.deepStrictEqual(yield* store.locate(id(1)), second)
+          assert.deepStrictEqual(yield* store.segments(id(1)), [first, second])
+          const error = yield* Effect.flip(store.create({ ...next, segmentId: "../escape" }, Stream.empty))
+          assert.strictEqual(error._tag, "RolloutStoreError")
+        })
+      )
+
+      test(
         "never replaces a file, and leaves nothing behind when the content fails",
         Effect.gen(function* () {
           const files = yield* StoreFiles
@@ -541,5 +523,7 @@ export const rolloutStoreSuite = <E>(
         })
       )
     })
+
+    rolloutWritingSuite(fresh, capabilities)
   })
 }

@@ -164,4 +164,61 @@ model_context_window = -1\nprofile = "missing"\nsandbox_workspace_write = { netw
       })
     )
   )
+
+  it.effect("reads the providers of models, each key on its own", () =>
+    withConfig(
+      `
+[model_providers.team]
+name = "Team"
+base_url = "http://team.test/v1"
+env_key = "TEAM_KEY"
+env_key_instructions = "Ask Ann."
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 200
+stream_idle_timeout_ms = 1000
+http_headers = { x-a = "1" }
+env_http_headers = { x-b = "B" }
+query_params = { api-version = "2" }
+unknown = true
+
+[model_providers]
+bare = 7
+"__proto__" = { base_url = "http://odd.test" }
+`,
+      () =>
+        Effect.gen(function* () {
+          const providers = yield* (yield* ServerConfig).providers
+          assert.deepStrictEqual(Array.from(providers.keys()), ["team", "__proto__"])
+          assert.deepStrictEqual(providers.get("team"), {
+            name: "Team",
+            baseUrl: "http://flag.test/v1",
+            envKey: "TEAM_KEY",
+            envKeyInstructions: "Ask Ann.",
+            wireApi: "responses",
+            requestMaxRetries: 0,
+            streamMaxRetries: undefined,
+            streamIdleTimeoutMs: 1000,
+            httpHeaders: { "x-a": "1" },
+            envHttpHeaders: { "x-b": "B" },
+            queryParams: { "api-version": "2" }
+          })
+          assert.strictEqual(providers.get("__proto__")?.baseUrl, "http://odd.test")
+          const summaries = (yield* warnings).map((warning) => warning.summary)
+          assert.strictEqual(summaries.length, 2)
+          assert.include(summaries[0], "`model_providers.team.stream_max_retries`")
+          assert.include(summaries[1], "`model_providers.bare`")
+        }),
+      { overrides: ["model_providers.team.base_url=http://flag.test/v1"] }
+    )
+  )
+
+  it.effect("has no providers where `model_providers` is no table", () =>
+    withConfig("model_providers = 1", () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* (yield* ServerConfig).providers).size, 0)
+        assert.strictEqual((yield* warnings).length, 1)
+      })
+    )
+  )
 })

@@ -5,15 +5,18 @@ import { Effect, Fiber, FileSystem, Layer, Path, PlatformError, Stream } from "e
 import { SecureRandom } from "effect/crypto"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
+import { existsSync } from "node:fs"
 import { zstdCompressSync } from "node:zlib"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import { layer as codexHome } from "../../src/layers/codex-home/CodexHomeStore.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
-import { rolloutStoreSuite, StoreFiles } from "../conformance/RolloutStoreSuite.ts"
+import { rolloutStoreSuite } from "../conformance/RolloutStoreSuite.ts"
+import { StoreFiles } from "../conformance/StoreFiles.ts"
+import { type AppendFaults, overlay, withAppendFaults, withShortWrites } from "../support/FaultyFileSystem.ts"
 
 const platform = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, SecureRandom.layerWebCrypto)
 
-const makeFiles = (home: string) =>
+const makeFiles = (home: string, faults: AppendFaults) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
@@ -31,6 +34,8 @@ const makeFiles = (home: string) =>
         }).pipe(Effect.orDie),
       append: (file, content) => Effect.orDie(fs.writeFile(inHome(file), toBytes(content), { flag: "a" })),
       remove: (file) => Effect.orDie(fs.remove(inHome(file))),
+      read: (file) => Effect.orElseSucceed(fs.readFileString(inHome(file)), () => undefined),
+      failAppends: (file, fault) => Effect.sync(() => void faults.set(inHome(file), fault)),
       symlink: (link, target) => Effect.andThen(parent(link), Effect.orDie(fs.symlink(target, inHome(link)))),
       compress: (content) => zstdCompressSync(content),
       fingerprint: Effect.gen(function* () {
@@ -49,6 +54,7 @@ const makeFiles = (home: string) =>
 const inFolder = (
   options: {
     readonly allowPathsOutside?: boolean
+    readonly durability?: "system" | "disk"
     readonly tamper?: (fs: FileSystem.FileSystem) => FileSystem.FileSystem
   } = {}
 ) =>
@@ -56,10 +62,13 @@ const inFolder = (
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const home = yield* fs.realPath(yield* fs.makeTempDirectoryScoped({ prefix: "rethread-store-" }))
-      const store = codexHome({ home, allowPathsOutside: options.allowPathsOutside ?? false }).pipe(
-        Layer.provide(Layer.succeed(FileSystem.FileSystem, options.tamper?.(fs) ?? fs))
+      const faults: AppendFaults = new Map()
+      const underneath = withAppendFaults(options.tamper?.(fs) ?? fs, faults)
+      const { allowPathsOutside = false, durability = "system" } = options
+      const store = codexHome({ home, allowPathsOutside, durability }).pipe(
+        Layer.provide(Layer.succeed(FileSystem.FileSystem, underneath))
       )
-      return Layer.merge(store, Layer.effect(StoreFiles, makeFiles(home)))
+      return Layer.merge(store, Layer.effect(StoreFiles, makeFiles(home, faults)))
     })
   ).pipe(Layer.provideMerge(platform), Layer.fresh)
 
@@ -254,6 +263,107 @@ describe("a Codex home on a real file system", () => {
       yield* fs.remove(`${files.home}/sessions/old`, { recursive: true })
       assert.strictEqual((yield* Effect.flip(store.locate(id)))._tag, "ThreadNotFound")
     }).pipe(Effect.provide(inFolder({ tamper: watched })))
+  })
+
+  it.effect("writes all of a line when the system takes it in pieces", () =>
+    Effect.gen(function* () {
+      const store = yield* RolloutStore
+      const ref = yield* store.create(rollout, text("first\nto"))
+      const line = "0123456789".repeat(10)
+      yield* Effect.flatMap(store.writer(ref), (writer) => writer.append([line, line]))
+      const fs = yield* FileSystem.FileSystem
+      assert.strictEqual(yield* fs.readFileString(ref.path), `first\nto\n${line}\n${line}\n`)
+    }).pipe(Effect.scoped, Effect.provide(inFolder({ tamper: (fs) => withShortWrites(fs, 7) })))
+  )
+
+  it.effect("does not take back what another program wrote behind a line that failed", () =>
+    Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const store = yield* RolloutStore
+      const ref = yield* store.create(rollout, text("first\n"))
+      const writer = yield* store.writer(ref)
+      const file = ref.path.slice(files.home.length + 1)
+      yield* files.append(file, "foreign\n")
+      yield* files.failAppends(file, { reason: "diskFull" })
+      assert.strictEqual((yield* Effect.flip(writer.append(["1234567"]))).reason, "diskFull")
+      assert.strictEqual(yield* files.read(file), "first\nforeign\n1234")
+    }).pipe(Effect.scoped, Effect.provide(inFolder()))
+  )
+
+  it.effect.runIf(existsSync("/dev/full"))("tells a full disk from the system's own words", () =>
+    Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const store = yield* RolloutStore
+      yield* files.symlink(`sessions/${name}`, "/dev/full")
+      const ref = { threadId: id, path: `${files.home}/sessions/${name}`, archived: false, segmentId: null }
+      const writer = yield* store.writer(ref)
+      const error = yield* Effect.flip(writer.append(["a"]))
+      assert.strictEqual(error.reason, "diskFull")
+      assert.include(error.message, "ENOSPC")
+      assert.strictEqual((yield* Effect.flip(writer.append(["b"]))).reason, "broken")
+    }).pipe(Effect.scoped, Effect.provide(inFolder({ allowPathsOutside: true })))
+  )
+
+  it.effect("waits for the disk where that is asked for, and only there", () => {
+    let synced = 0
+    const counted = (fs: FileSystem.FileSystem): FileSystem.FileSystem => ({
+      ...fs,
+      open: (path, options) =>
+        Effect.map(fs.open(path, options), (handle) =>
+          overlay(handle, { sync: Effect.tap(handle.sync, () => Effect.sync(() => void synced++)) })
+        )
+    })
+    const appended = (durability: "system" | "disk") =>
+      Effect.gen(function* () {
+        const store = yield* RolloutStore
+        const ref = yield* store.create(rollout, text("first\n"))
+        const writer = yield* store.writer(ref)
+        synced = 0
+        yield* writer.append(["a", "b"])
+        yield* writer.append(["c"])
+        return synced
+      }).pipe(Effect.scoped, Effect.provide(inFolder({ tamper: counted, durability })))
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* appended("system"), 0)
+      assert.strictEqual(yield* appended("disk"), 2)
+    })
+  })
+
+  it.effect("archives to another disk, and keeps a link leading where it led", () => {
+    const farAway = (fs: FileSystem.FileSystem): FileSystem.FileSystem => ({
+      ...fs,
+      rename: (from, to) =>
+        from.includes("sessions/2026") && to.includes("archived_sessions")
+          ? Effect.fail(
+              PlatformError.systemError({
+                _tag: "Unknown",
+                module: "FileSystem",
+                method: "rename",
+                cause: Object.assign(new Error("cross-device link"), { code: "EXDEV" })
+              })
+            )
+          : fs.rename(from, to)
+    })
+    return Effect.gen(function* () {
+      const files = yield* StoreFiles
+      const fs = yield* FileSystem.FileSystem
+      const store = yield* RolloutStore
+      const other = ThreadId.make("01a20000-0000-7000-8000-000000000002")
+      yield* files.write(`sessions/2026/03/01/${name}`, "content\n", 1_700_000_000_000)
+      yield* files.write("kept/rollout.jsonl", "linked\n")
+      yield* files.symlink(`sessions/2026/rollout-x-${other}.jsonl`, "../../kept/rollout.jsonl")
+      yield* store.archive(id)
+      yield* store.archive(other)
+      const ref = yield* store.locate(id, { archived: true })
+      assert.strictEqual((yield* store.stat(ref)).modifiedAt, 1_700_000_000_000)
+      assert.strictEqual(yield* files.read(`archived_sessions/${name}`), "content\n")
+      assert.strictEqual(yield* files.read(`archived_sessions/rollout-x-${other}.jsonl`), "linked\n")
+      assert.deepStrictEqual((yield* fs.readDirectory(`${files.home}/archived_sessions`)).sort(), [
+        name,
+        `rollout-x-${other}.jsonl`
+      ])
+      assert.deepStrictEqual(yield* fs.readDirectory(`${files.home}/sessions/2026/03/01`), [])
+    }).pipe(Effect.provide(inFolder({ tamper: farAway })))
   })
 
   it.effect("reads the sample home as it lies in the repository", () =>

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { layer as memory, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
-import { rolloutStoreSuite, StoreFiles } from "../conformance/RolloutStoreSuite.ts"
+import { rolloutStoreSuite } from "../conformance/RolloutStoreSuite.ts"
+import { StoreFiles } from "../conformance/StoreFiles.ts"
 
 const files = Layer.effect(
   StoreFiles,
@@ -11,6 +12,12 @@ const files = Layer.effect(
         write: (path, content, modifiedAt) => files.write({ path, content, modifiedAt }),
         append: files.append,
         remove: files.remove,
+        read: (path) =>
+          Effect.map(files.snapshot, (all) => {
+            const bytes = all.get(`/codex-home/${path}`)
+            return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8")
+          }),
+        failAppends: files.failAppends,
         fingerprint: Effect.map(files.snapshot, (all) =>
           JSON.stringify(Array.from(all, ([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]).sort())
         ),

@@ -35,8 +35,10 @@ describe("Frame.read", () => {
       params: { x: 1 }
     })
     assert.deepStrictEqual(Frame.read('{"method":"m"}'), { _tag: "Notification", method: "m", params: undefined })
-    assert.deepStrictEqual(Frame.read('{"id":7,"result":null}'), { _tag: "Response", id: 7 })
-    assert.deepStrictEqual(Frame.read('{"id":7,"error":{"code":1,"message":"x"}}'), { _tag: "Response", id: 7 })
+    const answer = { _tag: "Response" as const, id: 7, result: undefined, error: undefined }
+    assert.deepStrictEqual(Frame.read('{"id":7,"result":null}'), { ...answer, result: null })
+    const error = { code: 1, message: "x" }
+    assert.deepStrictEqual(Frame.read('{"id":7,"error":{"code":1,"message":"x"}}'), { ...answer, error })
   })
 
   it.each([

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ThreadId } from "../../src/domain/Ids.ts"
+import type { ThreadId } from "../../src/domain/Ids.ts"
 import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import { Threads } from "../../src/services/Threads.ts"
 import type { RecordingConnection } from "../../src/testing/RecordingConnection.ts"
@@ -78,10 +78,16 @@ const matrix: ReadonlyArray<Row> = [
     ["rollout-1:completed", "rollout-4:completed"],
     { owner: "rollout-1", total: 120 }
   ),
-  row(3, "a second turn that never ended, without usage", [...T1, S("T2"), um("two")], ["T1:completed", "T2:interrupted"], {
-    owner: "T1",
-    total: 120
-  }),
+  row(
+    3,
+    "a second turn that never ended, without usage",
+    [...T1, S("T2"), um("two")],
+    ["T1:completed", "T2:interrupted"],
+    {
+      owner: "T1",
+      total: 120
+    }
+  ),
   row(
     4,
     "usage inside a turn that never ended",
@@ -182,7 +188,13 @@ const matrix: ReadonlyArray<Row> = [
     { owner: "T1", total: 120 }
   ),
   row(20, "a counter is missing", [um(), tokenCount(counters)], ["rollout-1:completed"], null),
-  row(20, "a counter is a fraction", [um(), tokenCount({ ...counters, total_tokens: 120.5 })], ["rollout-1:completed"], null),
+  row(
+    20,
+    "a counter is a fraction",
+    [um(), tokenCount({ ...counters, total_tokens: 120.5 })],
+    ["rollout-1:completed"],
+    null
+  ),
   row(
     20,
     "the old flat form",
@@ -211,7 +223,11 @@ const matrix: ReadonlyArray<Row> = [
   row(
     23,
     "the only record is torn",
-    [um(), am(), raw('{"timestamp":"2026-03-01T10:00:03.000Z","type":"event_msg","payload":{"type":"token_count","info":{"tot')],
+    [
+      um(),
+      am(),
+      raw('{"timestamp":"2026-03-01T10:00:03.000Z","type":"event_msg","payload":{"type":"token_count","info":{"tot')
+    ],
     ["rollout-1:completed"],
     null
   )
@@ -282,7 +298,10 @@ describe("the acceptance matrix", () => {
           assert.strictEqual(cold.kind, "cold")
           assert.deepStrictEqual(statuses(cold.snapshot.thread.turns), turns)
           assert.strictEqual(cold.snapshot.usage === null, usage === null)
-          assert.strictEqual(cold.snapshot.usage?.info.total.totalTokens, usage === null ? undefined : BigInt(usage.total))
+          assert.strictEqual(
+            cold.snapshot.usage?.info.total.totalTokens,
+            usage === null ? undefined : BigInt(usage.total)
+          )
           yield* checkReplay(first, source.threadId, usage)
 
           const second = yield* client()
@@ -356,7 +375,11 @@ describe("the acceptance matrix", () => {
   describe("row 24: forks of forks", () => {
     const marks = (text: string) => text.split("<turn_aborted>").length - 1
     const levels = Effect.fnUntraced(function* (who: RecordingConnection, source: ThreadId) {
-      const shown: Array<{ readonly turns: ReadonlyArray<string>; readonly marks: number; readonly owner: string | null }> = []
+      const shown: Array<{
+        readonly turns: ReadonlyArray<string>
+        readonly marks: number
+        readonly owner: string | null
+      }> = []
       for (let level = 0, from = source; level < 3; level++) {
         const { snapshot } = yield* fork(who, from)
         shown.push({
@@ -372,7 +395,9 @@ describe("the acceptance matrix", () => {
     it.effect("a question without an answer is marked once, at the first fork", () =>
       Effect.gen(function* () {
         const who = yield* client()
-        assert.deepStrictEqual(statuses((yield* resume(who, script([]).threadId)).snapshot.thread.turns), ["rollout-2:completed"])
+        assert.deepStrictEqual(statuses((yield* resume(who, script([]).threadId)).snapshot.thread.turns), [
+          "rollout-2:completed"
+        ])
         assert.deepStrictEqual(yield* levels(who, script([]).threadId), [
           { turns: ["rollout-3:interrupted"], marks: 1, owner: "rollout-3" },
           { turns: ["rollout-4:interrupted"], marks: 1, owner: "rollout-4" },
@@ -426,7 +451,9 @@ describe("the acceptance matrix", () => {
       const before = yield* hashes
 
       const started = 1788000000
-      const turn = script([S("T2", { started_at: started }), um("more"), U(745), C("T2")], { createdAt: started * 1000 }).build()
+      const turn = script([S("T2", { started_at: started }), um("more"), U(745), C("T2")], {
+        createdAt: started * 1000
+      }).build()
       const own = turn.content.slice(turn.content.indexOf("\n") + 1)
       yield* MemoryFiles.use((files) => files.append(snapshot.thread.path ?? "", own))
 

@@ -136,5 +136,6 @@ export const project = (
 }
 
 /** Turns in short: `id:status`. */
-export const statuses = (turns: ReadonlyArray<{ readonly id: string; readonly status: string }>): ReadonlyArray<string> =>
-  turns.map((turn) => `${turn.id}:${turn.status}`)
+export const statuses = (
+  turns: ReadonlyArray<{ readonly id: string; readonly status: string }>
+): ReadonlyArray<string> => turns.map((turn) => `${turn.id}:${turn.status}`)

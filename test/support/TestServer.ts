@@ -9,16 +9,27 @@ import type { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { SettingsSource } from "../../src/domain/ThreadSettings.ts"
 import type { Thread } from "../../src/domain/Thread.ts"
 import { layerWith, type MemoryFile, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
+import { Approvals } from "../../src/services/Approvals.ts"
 import { NotificationDelivery } from "../../src/services/NotificationDelivery.ts"
 import { RolloutParser } from "../../src/services/RolloutParser.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import type { ThreadError } from "../../src/services/ThreadError.ts"
 import type { ForkRequest } from "../../src/services/ThreadForks.ts"
-import { type Attached, type ResumeRequest, type ResumeTarget, ThreadLifecycle } from "../../src/services/ThreadLifecycle.ts"
+import {
+  type Attached,
+  type ResumeRequest,
+  type ResumeTarget,
+  ThreadLifecycle
+} from "../../src/services/ThreadLifecycle.ts"
 import { Threads } from "../../src/services/Threads.ts"
 import * as DeterministicIds from "../../src/testing/DeterministicIds.ts"
-import { connect, type RecordingConnection, type RecordingEnded, type RecordingOptions } from "../../src/testing/RecordingConnection.ts"
+import {
+  connect,
+  type RecordingConnection,
+  type RecordingEnded,
+  type RecordingOptions
+} from "../../src/testing/RecordingConnection.ts"
 
 /** When tests happen: later than every rollout that the builder makes. */
 export const now = Date.UTC(2026, 5, 1, 12)
@@ -36,6 +47,7 @@ const parser = (limit: number | undefined) =>
 export const server = (files: ReadonlyArray<MemoryFile>, options: ServerOptions = {}) =>
   ThreadLifecycle.layer.pipe(
     Layer.provideMerge(Threads.layer),
+    Layer.provideMerge(Approvals.layer),
     Layer.provideMerge(SessionReconstruction.layer),
     Layer.provideMerge(
       Layer.mergeAll(
@@ -58,12 +70,18 @@ export const client = (
 /** Takes a client through the whole pipeline; everything that it caused has arrived when this returns. */
 export const attach = Effect.fnUntraced(function* (
   who: RecordingConnection,
-  attaching: Effect.Effect<Attached, ThreadError, ThreadLifecycle>
+  attaching: Effect.Effect<Attached, ThreadError, ThreadLifecycle | Scope.Scope>
 ): Effect.fn.Return<Attached, ThreadError | RecordingEnded, ThreadLifecycle> {
   const lifecycle = yield* ThreadLifecycle
-  const attached = yield* attaching
-  const receipt = yield* who.respond(1, attached.snapshot.thread.id)
-  yield* lifecycle.follow(yield* lifecycle.replay(receipt, attached))
+  // A request's scope: it ends when everything that belongs to its answer is out.
+  const attached = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const made = yield* attaching
+      const receipt = yield* who.respond(1, made.snapshot.thread.id)
+      yield* lifecycle.follow(yield* lifecycle.replay(receipt, made))
+      return made
+    })
+  )
   yield* who.settled
   return attached
 })

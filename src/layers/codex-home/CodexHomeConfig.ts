@@ -1,5 +1,5 @@
 /**
- * The settings in a Codex home's `config.toml`, as far as they concern threads.
+ * The settings in a Codex home's `config.toml`, as far as they concern threads, and its `model_providers`.
  *
  * Each key stands on its own: a wrong value becomes a warning and leaves the rest in force, as does
  * a file that is no TOML at all. The file is read again when it changed (docs/codex.md, "Settings").
@@ -14,7 +14,7 @@ import {
   sandboxPolicy,
   type SettingsSource
 } from "../../domain/ThreadSettings.ts"
-import { ServerConfig } from "../../services/ServerConfig.ts"
+import { type ModelProvider, ServerConfig } from "../../services/ServerConfig.ts"
 import { fileStat } from "./FileVersion.ts"
 
 export interface CodexHomeConfigOptions {
@@ -34,13 +34,19 @@ interface Warning {
   readonly details: string | null
 }
 
-interface Parsed {
+interface Interpreted {
   readonly settings: SettingsSource
+  readonly providers: ReadonlyMap<string, ModelProvider>
+}
+
+interface Parsed extends Interpreted {
   readonly warnings: ReadonlyArray<Warning>
 }
 
 const Text = Schema.NonEmptyString
 const Tokens = Schema.Int.check(Schema.isGreaterThan(0))
+const Retries = Schema.Natural.check(Schema.isLessThanOrEqualTo(100))
+const Texts = Schema.Record(Schema.String, Schema.String)
 const Workspace = {
   writable_roots: Schema.Array(Schema.String),
   network_access: Schema.Boolean,
@@ -77,7 +83,7 @@ const interpret = (
   path: Path.Path,
   home: string,
   warnings: Array<Warning>
-): SettingsSource => {
+): Interpreted => {
   const read = <A>(schema: Schema.Codec<A, unknown>, table: JsonRecord, key: string, at: string): A | undefined => {
     const value = own(table, key)
     if (value === undefined) return undefined
@@ -133,8 +139,40 @@ const interpret = (
     }
   }
 
+  const provider = (table: JsonRecord, id: string): ModelProvider => {
+    const of = <A>(key: string, schema: Schema.Codec<A, unknown>) => read(schema, table, key, `model_providers.${id}.`)
+    return {
+      name: of("name", Text),
+      baseUrl: of("base_url", Text),
+      envKey: of("env_key", Text),
+      envKeyInstructions: of("env_key_instructions", Text),
+      wireApi: of("wire_api", Text),
+      requestMaxRetries: of("request_max_retries", Retries),
+      streamMaxRetries: of("stream_max_retries", Retries),
+      streamIdleTimeoutMs: of("stream_idle_timeout_ms", Tokens),
+      httpHeaders: of("http_headers", Texts),
+      envHttpHeaders: of("env_http_headers", Texts),
+      queryParams: of("query_params", Texts)
+    }
+  }
+  const tables = own(document, "model_providers")
+  if (tables !== undefined && !isRecord(tables)) {
+    warnings.push({
+      summary: `${label}: \`model_providers\` is not usable and was ignored`,
+      details: "expected a table"
+    })
+  }
+  const providers = new Map<string, ModelProvider>()
+  for (const [id, table] of isRecord(tables) ? Object.entries(tables) : []) {
+    if (isRecord(table)) providers.set(id, provider(table, id))
+    else {
+      const summary = `${label}: \`model_providers.${id}\` is not usable and was ignored`
+      warnings.push({ summary, details: "expected a table" })
+    }
+  }
+
   const window = first(Tokens, "model_context_window")
-  return {
+  const settings = {
     model: first(Text, "model"),
     modelProvider: first(Text, "model_provider"),
     serviceTier: first(Text, "service_tier"),
@@ -144,6 +182,7 @@ const interpret = (
     reasoningEffort: first(Text, "model_reasoning_effort"),
     modelContextWindow: window === undefined ? undefined : BigInt(window)
   }
+  return { settings, providers }
 }
 
 const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHomeConfigOptions) {
@@ -171,7 +210,7 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
       }
       return applied ?? table
     }, document)
-    return { settings: interpret(merged, file, path, directory, warnings), warnings }
+    return { ...interpret(merged, file, path, directory, warnings), warnings }
   }
 
   let parsed: (Parsed & { readonly version: string }) | undefined
@@ -193,6 +232,7 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
     home: directory,
     cwd: cwd === undefined ? directory : path.resolve(cwd),
     settings: Effect.map(current, ({ settings }) => settings),
+    providers: Effect.map(current, ({ providers }) => providers),
     warnings: Effect.map(current, ({ warnings }) => warnings)
   })
 })

@@ -8,29 +8,37 @@
 import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../../domain/Ids.ts"
-import { type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
-import { type FileFailure, fileFailure, fileStat } from "./FileVersion.ts"
+import type { Durability } from "./AppendOnlyFile.ts"
+import { type FileFailure, fileStat, isMissing } from "./FileVersion.ts"
 import { homePaths, placeInHome, relativeInside } from "./HomePaths.ts"
 import { rolloutBytes } from "./RolloutBytes.ts"
 import {
   currentRolloutFile,
+  foldersOf,
   mayHoldRollout,
   newRolloutLocation,
   orderRolloutFiles,
   parseRolloutFileName,
   type RolloutFile,
-  siblingName
+  siblingName,
+  writtenFirst
 } from "./RolloutFileName.ts"
 import { threadIdOfHead } from "./RolloutHead.ts"
+import { openRollout } from "./RolloutOpening.ts"
 import { makeRolloutTree } from "./RolloutTree.ts"
-import { parseSessionIndex } from "./SessionIndexFile.ts"
+import { makeSessionIndex } from "./SessionIndex.ts"
+import { moveFile, writeWhole } from "./WholeFile.ts"
+import { acquireWriterLock } from "./WriterLock.ts"
 
 export interface CodexHomeOptions {
   /** The home's directory, as `CODEX_HOME` names it. It need not exist yet. */
   readonly home: string
   /** Lets clients resume rollouts by a path outside the home, as Codex does. Default false. */
   readonly allowPathsOutside?: boolean
+  /** When an appended line counts as written. Default `system`. */
+  readonly durability?: Durability
 }
 
 type Operation = RolloutStoreError["operation"]
@@ -44,17 +52,20 @@ const toRef = (file: RolloutFile): RolloutRef => ({
   segmentId: file.name.segmentId
 })
 
-const isMissing = (error: FileFailure | PlatformError.PlatformError): boolean => {
-  const { code } = "code" in error ? error : fileFailure(error.reason.cause)
-  return code === "ENOENT" || code === "ENOTDIR"
-}
-
-const make = Effect.fnUntraced(function* ({ allowPathsOutside = false, home }: CodexHomeOptions) {
+const make = Effect.fnUntraced(function* ({
+  allowPathsOutside = false,
+  durability = "system",
+  home
+}: CodexHomeOptions) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const random = yield* SecureRandom.SecureRandom
   const tree = makeRolloutTree({ fs, path, home, allowPathsOutside })
   const paths = homePaths(fs, path, home)
+  const tools = { fs, path, random }
+  const inRealHome = (name: string) => Effect.map(paths, ({ realHome }) => path.join(realHome, name))
+  const index = makeSessionIndex(tools, inRealHome("session_index.jsonl"), durability)
+  const locks = inRealHome("thread-writer-locks")
 
   const failed =
     (operation: Operation, at: string) =>
@@ -80,11 +91,22 @@ const make = Effect.fnUntraced(function* ({ allowPathsOutside = false, home }: C
     return orderRolloutFiles((yield* tree).get(threadId) ?? []).map(toRef)
   })
 
+  /** A rollout is packed, and unpacked, under its readers: its other form is as good. */
+  const twin = (ref: RolloutRef) => (error: FileFailure | PlatformError.PlatformError) =>
+    isMissing(error) && mayHoldRollout(ref.path)
+
   const stat = Effect.fn("RolloutStore.stat")(function* (ref: RolloutRef) {
-    return yield* Effect.mapError(fileStat(ref.path), failedOrGone("stat", ref))
+    return yield* fileStat(ref.path).pipe(
+      Effect.catchIf(twin(ref), () => fileStat(siblingName(ref.path))),
+      Effect.mapError(failedOrGone("stat", ref))
+    )
   })
 
-  const read = (ref: RolloutRef) => Stream.mapError(rolloutBytes(fs, ref.path), failedOrGone("read", ref))
+  const read = (ref: RolloutRef) =>
+    rolloutBytes(fs, ref.path).pipe(
+      Stream.catchIf(twin(ref), () => rolloutBytes(fs, siblingName(ref.path))),
+      Stream.mapError(failedOrGone("read", ref))
+    )
 
   /** The file itself, else its (un)compressed twin; a plain file hides a compressed one. */
   const existing = (file: string) => {
@@ -136,59 +158,113 @@ const make = Effect.fnUntraced(function* ({ allowPathsOutside = false, home }: C
     )
 
   const create = Effect.fn("RolloutStore.create")(function* <E>(
-    { createdAt, threadId }: { readonly threadId: ThreadId; readonly createdAt: number },
+    { createdAt, segmentId, threadId }: NewRollout,
     content: Stream.Stream<Uint8Array, E>
   ) {
-    const location = newRolloutLocation(threadId, createdAt)
+    const location = newRolloutLocation(threadId, createdAt, segmentId)
     const { sessions } = yield* paths
-    const folder = path.join(sessions, ...location.folders)
-    const target = path.join(folder, location.name)
-    const storeFailed = failed("create", target)
-    const temporary = path.join(folder, `.rethread-${yield* random.uuidV4()}.tmp`)
-
-    const write = Effect.gen(function* () {
-      const handle = yield* Effect.mapError(fs.open(temporary, { flag: "wx" }), storeFailed)
-      yield* Stream.runForEach(content, (chunk) => Effect.mapError(handle.writeAll(chunk), storeFailed))
-      yield* Effect.mapError(handle.sync, storeFailed)
-    }).pipe(Effect.scoped)
-
-    // A hard link, unlike a rename, refuses to replace a file. Where links are not to be had, looking first must do.
-    const renameIfFree = Effect.gen(function* () {
-      if (yield* fs.exists(target)) return yield* exists
-      yield* fs.rename(temporary, target)
-    })
-    const exists = new RolloutStoreError({ operation: "create", path: target, detail: "a file of that name exists" })
-    const publish = Effect.catchTag(fs.link(temporary, target), "PlatformError", (error) =>
-      error.reason._tag === "AlreadyExists"
-        ? exists
-        : Effect.catchTag(renameIfFree, "PlatformError", (cause) => Effect.fail(storeFailed(cause)))
-    )
-
-    yield* Effect.mapError(fs.makeDirectory(folder, { recursive: true }), storeFailed)
-    yield* Effect.andThen(write, publish).pipe(Effect.ensuring(Effect.ignore(fs.remove(temporary, { force: true }))))
-    // The file is whole by now; a file system that cannot sync a folder has nothing more to give.
-    yield* Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (handle) => handle.sync)))
-    return { threadId, path: target, archived: false, segmentId: null }
+    const target = path.join(sessions, ...location.folders, location.name)
+    const name = parseRolloutFileName(location.name)
+    if (name === undefined) return yield* failed("create", target)({ message: "a segment's id is a UUID" })
+    yield* writeWhole(tools, target, content, failed("create", target))
+    return toRef({ name, path: target, archived: false })
   })
 
-  const indexFile = Effect.map(paths, ({ realHome }) => path.join(realHome, "session_index.jsonl"))
-  let index: { readonly version: string; readonly names: ReadonlyMap<ThreadId, string> } = {
-    version: "",
-    names: new Map()
-  }
-  const names = Effect.gen(function* () {
-    const file = yield* indexFile
-    return yield* Effect.gen(function* () {
-      const { version } = yield* fileStat(file)
-      if (version !== index.version) index = { version, names: parseSessionIndex(yield* fs.readFileString(file)) }
-      return index.names
-    }).pipe(
-      Effect.catchIf(isMissing, () => Effect.succeed(new Map<ThreadId, string>())),
-      Effect.mapError(failed("names", file))
+  const writer = Effect.fn("RolloutStore.writer")(function* (ref: RolloutRef) {
+    if (ref.archived) return yield* failed("open", ref.path)({ message: "it is archived; unarchive the thread first" })
+    return yield* Effect.mapError(openRollout(tools, yield* locks, ref, durability), (error) =>
+      "_tag" in error && error._tag === "RolloutBusy" ? error : failedOrGone("open", ref)(error)
     )
+  })
+
+  /** Every file of a thread, first written first, compressed twins too; there is at least one. */
+  const filesOf = Effect.fnUntraced(function* (threadId: ThreadId) {
+    const files = writtenFirst((yield* tree).get(threadId) ?? [])
+    return files.length === 0 ? yield* new ThreadNotFound({ threadId }) : files
+  })
+
+  /** Changes where a thread's files are while nobody writes to them. */
+  const withFiles = Effect.fnUntraced(function* <E>(
+    operation: Operation,
+    threadId: ThreadId,
+    change: (files: ReadonlyArray<RolloutFile>) => Effect.Effect<void, E>
+  ) {
+    const at = (yield* filesOf(threadId)).at(-1)?.path ?? home
+    const lock = acquireWriterLock({ folder: yield* locks, random }, threadId, at)
+    yield* Effect.mapError(lock, failed(operation, at))
+    // Looked for again: the last writer may have begun a new one.
+    yield* change(yield* filesOf(threadId))
+  }, Effect.scoped)
+
+  const moveAll = (operation: Operation, files: ReadonlyArray<RolloutFile>, target: (file: RolloutFile) => string) =>
+    Effect.forEach(
+      files,
+      (file) => Effect.mapError(moveFile(tools, file.path, target(file)), failed(operation, file.path)),
+      { discard: true }
+    )
+
+  const archive = Effect.fn("RolloutStore.archive")(function* (threadId: ThreadId) {
+    const { archived } = yield* paths
+    // The newest last: cut short, the thread is active still, and all of its history is found.
+    yield* withFiles("archive", threadId, (files) =>
+      moveAll(
+        "archive",
+        files.filter((file) => !file.archived),
+        (file) => path.join(archived, path.basename(file.path))
+      )
+    )
+  })
+
+  const unarchive = Effect.fn("RolloutStore.unarchive")(function* (threadId: ThreadId) {
+    const { sessions } = yield* paths
+    yield* withFiles("unarchive", threadId, (files): Effect.Effect<void, ThreadNotFound | RolloutStoreError> => {
+      const archived = files.filter((file) => file.archived).toReversed()
+      return archived.length === 0
+        ? Effect.fail(new ThreadNotFound({ threadId }))
+        : moveAll("unarchive", archived, (file) =>
+            path.join(sessions, ...foldersOf(file.name), path.basename(file.path))
+          )
+    })
+    const current = currentRolloutFile(yield* filesOf(threadId))
+    return current === undefined ? yield* new ThreadNotFound({ threadId }) : toRef(current)
+  })
+
+  const remove = Effect.fn("RolloutStore.remove")(function* (threadId: ThreadId) {
+    const indexFile = yield* inRealHome("session_index.jsonl")
+    yield* withFiles("remove", threadId, (files) =>
+      Effect.forEach(
+        files,
+        (file) => Effect.mapError(fs.remove(file.path, { force: true }), failed("remove", file.path)),
+        { discard: true }
+      ).pipe(Effect.andThen(Effect.mapError(index.forget(threadId), failed("remove", indexFile))))
+    )
+  })
+
+  const setName = Effect.fn("RolloutStore.setName")(function* (threadId: ThreadId, name: string) {
+    const file = yield* inRealHome("session_index.jsonl")
+    yield* Effect.mapError(index.setName(threadId, name), failed("setName", file))
+  })
+
+  const names = Effect.gen(function* () {
+    const file = yield* inRealHome("session_index.jsonl")
+    return yield* Effect.mapError(index.names, failed("names", file))
   }).pipe(Effect.withSpan("RolloutStore.names"))
 
-  return RolloutStore.of({ locate, resolve, segments, stat, read, list, create, names })
+  return RolloutStore.of({
+    locate,
+    resolve,
+    segments,
+    stat,
+    read,
+    list,
+    create,
+    writer,
+    archive,
+    unarchive,
+    remove,
+    setName,
+    names
+  })
 })
 
 /** Serves the rollouts of a Codex home. */

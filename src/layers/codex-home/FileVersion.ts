@@ -2,7 +2,7 @@
  * Tells whether a file changed, as exactly as the file system can: effect's `FileSystem` rounds
  * times to milliseconds, which is too coarse for two writes in a row.
  */
-import { Effect } from "effect"
+import { Effect, type PlatformError } from "effect"
 import { stat } from "node:fs"
 import type { RolloutStat } from "../../services/RolloutStore.ts"
 
@@ -17,6 +17,20 @@ export const fileFailure = (cause: unknown): FileFailure =>
   cause instanceof Error
     ? { code: "code" in cause ? String(cause.code) : "UNKNOWN", message: cause.message }
     : { code: "UNKNOWN", message: String(cause) }
+
+/** The operating system's code of a failure, however it was reported. */
+export const failureCode = (error: FileFailure | PlatformError.PlatformError): string =>
+  "code" in error ? error.code : fileFailure(error.reason.cause).code
+
+/** The operating system's own words for a failure, where it has some. */
+export const failureText = (error: FileFailure | PlatformError.PlatformError): string =>
+  "code" in error || !(error.reason.cause instanceof Error) ? error.message : error.reason.cause.message
+
+/** Is it that there is no such file, or no such folder on the way? */
+export const isMissing = (error: FileFailure | PlatformError.PlatformError): boolean => {
+  const code = failureCode(error)
+  return code === "ENOENT" || code === "ENOTDIR"
+}
 
 /** Size, time of change and version of a file, links followed. Version: identity, size and both times in nanoseconds. */
 export const fileStat = (path: string): Effect.Effect<RolloutStat, FileFailure> =>

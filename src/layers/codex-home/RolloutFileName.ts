@@ -62,8 +62,12 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
 export const orderRolloutFiles = (files: Iterable<RolloutFile>): Array<RolloutFile> => {
   const all = Array.from(files)
   const paths = new Set(all.map((file) => file.path))
-  return all.filter((file) => !file.name.compressed || !paths.has(siblingName(file.path))).sort(compareRolloutFiles)
+  return writtenFirst(all.filter((file) => !file.name.compressed || !paths.has(siblingName(file.path))))
 }
+
+/** All of these files, first written first. */
+export const writtenFirst = (files: ReadonlyArray<RolloutFile>): Array<RolloutFile> =>
+  files.toSorted(compareRolloutFiles)
 
 /** The file that the thread lives in: the last written active one, else the last written archived one. */
 export const currentRolloutFile = (files: Iterable<RolloutFile>): RolloutFile | undefined => {
@@ -71,10 +75,14 @@ export const currentRolloutFile = (files: Iterable<RolloutFile>): RolloutFile | 
   return ordered.findLast((file) => !file.archived) ?? ordered.at(-1)
 }
 
-/** Where a rollout made at `createdAt` (Unix milliseconds) goes: its day's folders under `sessions`, and its name. */
+/**
+ * Where a rollout made at `createdAt` (Unix milliseconds) goes: its day's folders under `sessions`, and its name.
+ * `segmentId`: the UUID of a segment that continues the thread.
+ */
 export const newRolloutLocation = (
   threadId: ThreadId,
-  createdAt: number
+  createdAt: number,
+  segmentId?: string
 ): { readonly folders: readonly [string, string, string]; readonly name: string } => {
   const zone = DateTime.zoneMakeLocal()
   const local = DateTime.toParts(DateTime.makeZonedUnsafe(createdAt, { timeZone: zone }))
@@ -83,5 +91,10 @@ export const newRolloutLocation = (
   const month = two(local.month)
   const day = two(local.day)
   const time = `${two(local.hour)}-${two(local.minute)}-${two(local.second)}`
-  return { folders: [year, month, day], name: `rollout-${year}-${month}-${day}T${time}-${threadId}.jsonl` }
+  const of = segmentId === undefined ? threadId : `${threadId}_${segmentId.toLowerCase()}`
+  return { folders: [year, month, day], name: `rollout-${year}-${month}-${day}T${time}-${of}.jsonl` }
 }
+
+/** The folders under `sessions` that a rollout belongs in by the time in its name; none without a well-formed time. */
+export const foldersOf = ({ timestamp }: RolloutFileName): ReadonlyArray<string> =>
+  timestamp === "" ? [] : timestamp.slice(0, 10).split("-")

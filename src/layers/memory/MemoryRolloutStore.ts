@@ -6,28 +6,27 @@
  */
 import { Clock, Context, Effect, Layer, Option, Path, Stream } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
-import { type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import { RolloutBusy } from "../../services/RolloutWriter.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
 import { relativeInside } from "../codex-home/HomePaths.ts"
+import { makeLineWriter } from "../codex-home/LineWriter.ts"
 import {
   currentRolloutFile,
+  foldersOf,
   mayHoldRollout,
   newRolloutLocation,
   orderRolloutFiles,
   parseRolloutFileName,
   type RolloutFile,
-  siblingName
+  siblingName,
+  writtenFirst
 } from "../codex-home/RolloutFileName.ts"
 import { threadIdOfHead } from "../codex-home/RolloutHead.ts"
-import { parseSessionIndex } from "../codex-home/SessionIndexFile.ts"
+import { parseSessionIndex, sessionIndexLine, withoutThread } from "../codex-home/SessionIndexFile.ts"
+import { concat, makeFileTable, type MemoryFile, MemoryFiles, newline, toBytes } from "./MemoryFiles.ts"
 
-/** A file to start with. `path` is relative to the home (`sessions/…`, `archived_sessions/…`), or absolute. */
-export interface MemoryFile {
-  readonly path: string
-  readonly content: string | Uint8Array
-  /** Unix milliseconds; default: now. */
-  readonly modifiedAt?: number | undefined
-}
+export { type AppendFault, type MemoryFile, MemoryFiles } from "./MemoryFiles.ts"
 
 export interface MemoryOptions {
   /** The directory that all paths are under. Default `/codex-home`. */
@@ -36,40 +35,7 @@ export interface MemoryOptions {
   readonly names?: Iterable<readonly [ThreadId, string]> | undefined
 }
 
-/** The files behind the memory store: lets a test be the other program that writes to the home. */
-export class MemoryFiles extends Context.Service<
-  MemoryFiles,
-  {
-    /** Creates or replaces a file. */
-    readonly write: (file: MemoryFile) => Effect.Effect<void>
-    /** Adds to the end of a file, creating it when it is missing. */
-    readonly append: (path: string, content: string | Uint8Array) => Effect.Effect<void>
-    readonly remove: (path: string) => Effect.Effect<void>
-    /** Every file's absolute path and bytes. */
-    readonly snapshot: Effect.Effect<ReadonlyMap<string, Uint8Array>>
-  }
->()("rethread/layers/memory/MemoryRolloutStore/MemoryFiles") {}
-
-interface Stored {
-  readonly bytes: Uint8Array
-  readonly modifiedAt: number
-  readonly revision: number
-}
-
 const chunkBytes = 256 * 1024
-
-const toBytes = (content: string | Uint8Array): Uint8Array =>
-  typeof content === "string" ? new TextEncoder().encode(content) : Uint8Array.from(content)
-
-const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
 
 const chunksOf = (bytes: Uint8Array): Stream.Stream<Uint8Array> =>
   Stream.unfold(0, (at) =>
@@ -80,25 +46,22 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
   const path = yield* Path.Path
   const home = path.resolve(options.home ?? "/codex-home")
   const sessions = path.join(home, "sessions")
-  const archive = path.join(home, "archived_sessions")
-  const stored = new Map<string, Stored>()
-  let revisions = 0
+  const archiveFolder = path.join(home, "archived_sessions")
+  const stored = makeFileTable()
+  const writing = new Set<ThreadId>()
+  const named = new Map(options.names ?? [])
 
   const absolute = (file: string): string => path.resolve(home, file)
-  const put = (file: string, bytes: Uint8Array, modifiedAt: number): void => {
-    stored.set(file, { bytes, modifiedAt, revision: ++revisions })
-  }
-  const write = ({ content, modifiedAt, path }: MemoryFile) =>
-    Effect.map(Clock.currentTimeMillis, (now) => put(absolute(path), toBytes(content), modifiedAt ?? now))
+  const write = ({ content, modifiedAt, path }: MemoryFile) => stored.put(absolute(path), content, modifiedAt)
 
   yield* Effect.forEach(files, write, { discard: true })
 
   const place = (file: string): { readonly archived: boolean } | undefined => {
-    if (path.dirname(file) === archive) return { archived: true }
+    if (path.dirname(file) === archiveFolder) return { archived: true }
     return relativeInside(path, sessions, file) === undefined ? undefined : { archived: false }
   }
   const rollouts = (): ReadonlyArray<RolloutFile> =>
-    Array.from(stored.keys()).flatMap((file) => {
+    stored.names().flatMap((file) => {
       const name = parseRolloutFileName(path.basename(file))
       const where = place(file)
       return name === undefined || where === undefined ? [] : [{ name, path: file, archived: where.archived }]
@@ -150,7 +113,7 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
     const plain = wanted.endsWith(".zst") ? siblingName(wanted) : wanted
     const file = [plain, wanted, siblingName(wanted)].find((candidate) => stored.has(candidate))
     if (file === undefined) {
-      const isFolder = wanted === home || Array.from(stored.keys()).some((known) => known.startsWith(wanted + path.sep))
+      const isFolder = wanted === home || stored.names().some((known) => known.startsWith(wanted + path.sep))
       return yield* refuse(isFolder ? "isDirectory" : "notFound")
     }
     if (!mayHoldRollout(file)) return yield* refuse("notARollout")
@@ -171,45 +134,157 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
     })
 
   const create = Effect.fn("RolloutStore.create")(function* <E>(
-    { createdAt, threadId }: { readonly threadId: ThreadId; readonly createdAt: number },
+    { createdAt, segmentId, threadId }: NewRollout,
     content: Stream.Stream<Uint8Array, E>
   ) {
-    const location = newRolloutLocation(threadId, createdAt)
+    const location = newRolloutLocation(threadId, createdAt, segmentId)
     const target = path.join(sessions, ...location.folders, location.name)
+    const name = parseRolloutFileName(location.name)
+    const refuse = (detail: string) => new RolloutStoreError({ operation: "create", path: target, detail })
+    if (name === undefined) return yield* refuse("a segment's id is a UUID")
     // Chunks are copied one by one: their memory is only lent.
     const copies = yield* Stream.runCollect(Stream.map(content, (chunk) => chunk.slice()))
-    if (stored.has(target)) {
-      const detail = "a file of that name exists"
-      return yield* new RolloutStoreError({ operation: "create", path: target, detail })
-    }
-    const whole = concat(copies)
-    put(target, whole, yield* Clock.currentTimeMillis)
-    return { threadId, path: target, archived: false, segmentId: null }
+    if (stored.has(target)) return yield* refuse("a file of that name exists")
+    yield* stored.put(target, concat(copies))
+    return toRef({ name, path: target, archived: false })
   })
 
-  const names = Effect.sync(() => {
-    const index = stored.get(absolute("session_index.jsonl"))
-    const fromFile = index === undefined ? [] : parseSessionIndex(new TextDecoder().decode(index.bytes))
-    return new Map([...(options.names ?? []), ...fromFile])
+  const lock = (threadId: ThreadId, at: string) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        if (writing.has(threadId)) return Effect.fail(new RolloutBusy({ threadId, path: at }))
+        writing.add(threadId)
+        return Effect.void
+      }),
+      () => Effect.sync(() => writing.delete(threadId))
+    )
+
+  const writer = Effect.fn("RolloutStore.writer")(function* (ref: RolloutRef) {
+    const refuse = (detail: string) => new RolloutStoreError({ operation: "open", path: ref.path, detail })
+    if (ref.archived) return yield* refuse("it is archived; unarchive the thread first")
+    const file = stored.get(ref.path)
+    if (file === undefined) return yield* new ThreadNotFound({ threadId: ref.threadId })
+    if (ref.path.endsWith(".zst")) return yield* refuse("a compressed rollout cannot be unpacked in memory")
+    yield* lock(ref.threadId, ref.path)
+    return yield* makeLineWriter({
+      path: ref.path,
+      torn: file.bytes.length > 0 && file.bytes.at(-1) !== newline,
+      write: (content) => stored.append(ref.path, file.identity, content)
+    })
   })
+
+  /** Changes where a thread's files are while nobody writes to them. */
+  const withFiles = <E>(
+    operation: RolloutStoreError["operation"],
+    threadId: ThreadId,
+    change: (files: ReadonlyArray<RolloutFile>) => Effect.Effect<void, E>
+  ): Effect.Effect<void, E | ThreadNotFound | RolloutStoreError> =>
+    Effect.gen(function* () {
+      const files = writtenFirst(filesOf(threadId))
+      const at = files.at(-1)?.path
+      if (at === undefined) return yield* new ThreadNotFound({ threadId })
+      const busy = ({ message }: RolloutBusy) => new RolloutStoreError({ operation, path: at, detail: message })
+      yield* Effect.mapError(lock(threadId, at), busy)
+      yield* change(files)
+    }).pipe(Effect.scoped)
+
+  const moveAll = (
+    operation: RolloutStoreError["operation"],
+    files: ReadonlyArray<RolloutFile>,
+    target: (file: RolloutFile) => string
+  ) =>
+    Effect.forEach(
+      files,
+      (file) =>
+        Effect.suspend(() => {
+          const to = target(file)
+          const detail = "a file of that name exists"
+          if (stored.has(to)) return Effect.fail(new RolloutStoreError({ operation, path: file.path, detail }))
+          return Effect.sync(() => stored.rename(file.path, to))
+        }),
+      { discard: true }
+    )
+
+  const archive = Effect.fn("RolloutStore.archive")(function* (threadId: ThreadId) {
+    yield* withFiles("archive", threadId, (files) =>
+      moveAll(
+        "archive",
+        files.filter((file) => !file.archived),
+        (file) => path.join(archiveFolder, path.basename(file.path))
+      )
+    )
+  })
+
+  const unarchive = Effect.fn("RolloutStore.unarchive")(function* (threadId: ThreadId) {
+    yield* withFiles("unarchive", threadId, (files): Effect.Effect<void, ThreadNotFound | RolloutStoreError> => {
+      const archived = files.filter((file) => file.archived)
+      return archived.length === 0
+        ? Effect.fail(new ThreadNotFound({ threadId }))
+        : moveAll("unarchive", archived, (file) =>
+            path.join(sessions, ...foldersOf(file.name), path.basename(file.path))
+          )
+    })
+    const current = currentRolloutFile(filesOf(threadId))
+    return current === undefined ? yield* new ThreadNotFound({ threadId }) : toRef(current)
+  })
+
+  const indexFile = absolute("session_index.jsonl")
+  const indexText = Effect.sync(() => new TextDecoder().decode(stored.get(indexFile)?.bytes))
+
+  const remove = Effect.fn("RolloutStore.remove")(function* (threadId: ThreadId) {
+    yield* withFiles("remove", threadId, (files) =>
+      Effect.sync(() => {
+        for (const file of files) stored.remove(file.path)
+      })
+    )
+    named.delete(threadId)
+    const rest = withoutThread(yield* indexText, threadId)
+    if (rest !== undefined) yield* write({ path: indexFile, content: rest })
+  })
+
+  const setName = Effect.fn("RolloutStore.setName")(function* (threadId: ThreadId, name: string) {
+    const before = yield* indexText
+    const line = sessionIndexLine(threadId, name, yield* Clock.currentTimeNanos)
+    const gap = before === "" || before.endsWith("\n") ? "" : "\n"
+    yield* write({ path: indexFile, content: `${before}${gap}${line}\n` })
+  })
+
+  const names = Effect.map(indexText, (text) => new Map([...named, ...parseSessionIndex(text)]))
 
   const segments = (threadId: ThreadId) => Effect.sync(() => orderRolloutFiles(filesOf(threadId)).map(toRef))
 
   return Context.make(
     RolloutStore,
-    RolloutStore.of({ locate, resolve, segments, stat, read, list, create, names })
+    RolloutStore.of({
+      locate,
+      resolve,
+      segments,
+      stat,
+      read,
+      list,
+      create,
+      writer,
+      archive,
+      unarchive,
+      remove,
+      setName,
+      names
+    })
   ).pipe(
     Context.add(
       MemoryFiles,
       MemoryFiles.of({
         write,
         append: (file, content) =>
-          Effect.map(Clock.currentTimeMillis, (now) => {
-            const before = stored.get(absolute(file))?.bytes ?? new Uint8Array()
-            put(absolute(file), concat([before, toBytes(content)]), now)
+          Effect.suspend(() => {
+            const whole = concat([stored.get(absolute(file))?.bytes ?? new Uint8Array(), toBytes(content)])
+            return stored.put(absolute(file), whole)
           }),
-        remove: (file) => Effect.sync(() => void stored.delete(absolute(file))),
-        snapshot: Effect.sync(() => new Map(Array.from(stored, ([file, { bytes }]) => [file, bytes.slice()])))
+        remove: (file) => Effect.sync(() => stored.remove(absolute(file))),
+        failAppends: (file, fault) => Effect.sync(() => stored.failAppends(absolute(file), fault)),
+        snapshot: Effect.sync(
+          () => new Map(stored.names().map((file) => [file, stored.get(file)?.bytes.slice() ?? new Uint8Array()]))
+        )
       })
     )
   )

@@ -19,7 +19,8 @@ export const maxDepth = 512
 export type Incoming =
   | { readonly _tag: "Request"; readonly id: RequestId; readonly method: string; readonly params: unknown }
   | { readonly _tag: "Notification"; readonly method: string; readonly params: unknown }
-  | { readonly _tag: "Response"; readonly id: unknown }
+  /** An answer to a question of the server's. */
+  | { readonly _tag: "Response"; readonly id: unknown; readonly result: unknown; readonly error: unknown }
   | { readonly _tag: "Malformed"; readonly id: RequestId | null; readonly error: WireError.WireError }
 
 const OPEN_BRACE = 0x7b
@@ -79,7 +80,7 @@ const classify = (message: JsonRecord): Incoming => {
   const params = own(message, "params")
   if (method === undefined) {
     return id !== undefined && (Object.hasOwn(message, "result") || Object.hasOwn(message, "error"))
-      ? { _tag: "Response", id }
+      ? { _tag: "Response", id, result: own(message, "result"), error: own(message, "error") }
       : malformed(id, WireError.invalidRequest("missingMethod", "missing field `method`"))
   }
   if (typeof method !== "string") {

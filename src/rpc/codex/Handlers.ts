@@ -14,6 +14,7 @@ import type { ForkRequest } from "../../services/ThreadForks.ts"
 import { type Attached, type ResumeTarget, ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
 import { type Snapshot, Threads } from "../../services/Threads.ts"
 import { CurrentRequest } from "./CurrentRequest.ts"
+import * as CommandHandlers from "./CommandHandlers.ts"
 import * as Handshake from "./Handshake.ts"
 import * as ListQuery from "./ListQuery.ts"
 import * as Overrides from "./Overrides.ts"
@@ -103,6 +104,7 @@ const make = Effect.gen(function* () {
   const catalog = yield* ThreadCatalog
   const delivery = yield* NotificationDelivery
   const initialize = yield* Handshake.make
+  const commands = yield* CommandHandlers.make
 
   /** The response is on its way: now the restored usage, then whatever happens to the thread. */
   const replayAndFollow = Effect.fnUntraced(function* (attached: Attached) {
@@ -115,6 +117,21 @@ const make = Effect.gen(function* () {
 
   return CodexProtocol.of({
     initialize,
+    ...commands,
+
+    "thread/start": Effect.fnUntraced(function* (params) {
+      const { session } = yield* CurrentRequest
+      const request = {
+        overrides: yield* Overrides.fromParams(params),
+        ephemeral: params.ephemeral ?? false,
+        historyMode: params.historyMode ?? "paginated",
+        threadSource: params.threadSource ?? null,
+        originator: yield* originator
+      }
+      const attached = yield* Effect.mapError(lifecycle.start(session.connection, request), WireError.fromThreadError)
+      yield* replayAndFollow(attached)
+      return Results.threadFork(attached.snapshot, { withTurns: true })
+    }),
 
     "thread/resume": Effect.fnUntraced(function* (params) {
       const { session } = yield* CurrentRequest

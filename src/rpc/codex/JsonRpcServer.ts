@@ -26,6 +26,7 @@ import { Headers } from "effect/http"
 import { type Rpc, type RpcGroup, RpcMessage, RpcServer } from "effect/rpc"
 import { parseThreadId, type RequestId } from "../../domain/Ids.ts"
 import { isRecord, own } from "../../domain/Json.ts"
+import { Approvals } from "../../services/Approvals.ts"
 import { type ConnectOptions, NotificationDelivery, type ResponseReceipt } from "../../services/NotificationDelivery.ts"
 import { type Client, CurrentRequest, RequestMiddleware, type Session } from "./CurrentRequest.ts"
 import * as Frame from "./Frame.ts"
@@ -67,7 +68,7 @@ export class JsonRpcServer extends Context.Service<
     readonly serve: (transport: Transport) => Effect.Effect<Ending>
   }
 >()("rethread/rpc/codex/JsonRpcServer") {
-  static layer(options?: Options): Layer.Layer<JsonRpcServer, never, NotificationDelivery | Rpc.ToHandler<Requests>> {
+  static layer(options?: Options): Layer.Layer<JsonRpcServer, never, NotificationDelivery | Approvals | Rpc.ToHandler<Requests>> {
     return Layer.effect(JsonRpcServer, make(options ?? {}))
   }
 }
@@ -104,6 +105,7 @@ const methods = new Map(
 
 const make = Effect.fnUntraced(function* (options: Options) {
   const delivery = yield* NotificationDelivery
+  const approvals = yield* Approvals
   const maxInFlight = options.maxInFlight ?? 128
   const conversations = new Map<number, Conversation>()
   let requests = 0
@@ -213,6 +215,22 @@ const make = Effect.fnUntraced(function* (options: Options) {
       : reject(conversation, null, WireError.invalidParams("", "`params` must be an object"))
   }
 
+  // A late answer, or one to a question that was never asked, is nobody's business.
+  const onAnswer = Effect.fnUntraced(function* ({ error, id, result }: Extract<Frame.Incoming, { _tag: "Response" }>) {
+    const known = typeof id === "string" || typeof id === "number"
+    const message = isRecord(error) ? own(error, "message") : undefined
+    const taken =
+      known
+        ? yield* approvals.answer(
+            id,
+            error === undefined
+              ? { _tag: "Result", result }
+              : { _tag: "Error", message: typeof message === "string" ? message : "the client could not answer" }
+          )
+        : false
+    if (!taken) yield* Effect.logDebug("stray response ignored", id)
+  })
+
   const onInbound = (conversation: Conversation, inbound: Inbound): Effect.Effect<void> => {
     if (inbound._tag === "Refused") return reject(conversation, null, refusals[inbound.reason])
     const incoming = Frame.read(inbound.text)
@@ -222,7 +240,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       case "Notification":
         return onNotification(conversation, incoming.method, incoming.params)
       case "Response":
-        return Effect.logDebug("stray response ignored", incoming.id)
+        return onAnswer(incoming)
       case "Malformed":
         return reject(conversation, incoming.id, incoming.error)
     }

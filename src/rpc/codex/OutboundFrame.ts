@@ -20,12 +20,17 @@ const notificationFrame = (notification: Notification, emittedAtMs: number): Res
 
 /** The entry's frame; none (and a line in the log) when it cannot be written as JSON. */
 export const outboundFrame = (entry: Outbound): Effect.Effect<Option.Option<string>> => {
-  if (entry._tag === "Response") return Effect.succeedSome(entry.frame)
-  const frame = notificationFrame(entry.notification, entry.emittedAtMs)
-  return Result.isSuccess(frame)
-    ? Effect.succeedSome(frame.success)
-    : Effect.as(
-        Effect.logError("notification cannot be written as JSON", entry.notification.method, frame.failure),
-        Option.none()
-      )
+  switch (entry._tag) {
+    case "Response":
+      return Effect.succeed(Option.some(entry.frame))
+    case "Notification":
+      return orLogged(entry.notification.method, notificationFrame(entry.notification, entry.emittedAtMs))
+    case "Request":
+      return orLogged(entry.request.question.method, Frame.stringify({ id: entry.request.id, ...entry.request.question }))
+  }
 }
+
+const orLogged = (method: string, frame: Result.Result<string, unknown>): Effect.Effect<Option.Option<string>> =>
+  Result.isSuccess(frame)
+    ? Effect.succeed(Option.some(frame.success))
+    : Effect.as(Effect.logError("message cannot be written as JSON", method, frame.failure), Option.none())

@@ -5,6 +5,8 @@
  */
 import { Schema } from "effect"
 import { TurnId } from "../../domain/Ids.ts"
+import { HistoryMode } from "../../domain/Thread.ts"
+import type { UserInput } from "../../domain/ThreadItem.ts"
 import { ApprovalPolicy, SandboxMode } from "../../domain/ThreadSettings.ts"
 import { SortDirection } from "../../domain/TurnPage.ts"
 import { TurnItemsView } from "../../domain/Turn.ts"
@@ -129,3 +131,91 @@ export const ThreadItemsListParams = Schema.Struct({
 })
 
 export const ThreadUnsubscribeParams = Schema.Struct({ threadId: Schema.String })
+
+export const ThreadStartParams = Schema.Struct({
+  ...overrides,
+  personality: Text,
+  ephemeral: Flag,
+  historyMode: nullable(HistoryMode),
+  threadSource: Text
+})
+export type ThreadStartParams = typeof ThreadStartParams.Type
+
+// A client may leave out what has a default; here it gets it.
+const InputText = Schema.Struct({
+  type: Schema.Literal("text"),
+  text: Schema.String,
+  text_elements: nullable(Schema.Array(Schema.Unknown))
+})
+const InputImage = Schema.Struct({
+  type: Schema.Literal("image"),
+  url: Schema.optionalKey(Schema.String),
+  fileId: Schema.optionalKey(Schema.String),
+  detail: Text
+})
+const InputPath = Schema.Struct({ type: Schema.Literals(["localImage"]), path: Schema.String, detail: Text })
+const InputAudio = Schema.Struct({
+  type: Schema.Literal("audio"),
+  url: Schema.optionalKey(Schema.String),
+  fileId: Schema.optionalKey(Schema.String)
+})
+const InputLocalAudio = Schema.Struct({ type: Schema.Literal("localAudio"), path: Schema.String })
+const InputNamed = Schema.Struct({
+  type: Schema.Literals(["skill", "mention"]),
+  name: Schema.String,
+  path: Schema.String
+})
+const Input = Schema.Array(
+  Schema.Union([InputText, InputImage, InputPath, InputAudio, InputLocalAudio, InputNamed])
+)
+
+/** What a user sends, with what was left out filled in. */
+export const userInput = (input: typeof Input.Type): ReadonlyArray<UserInput> =>
+  input.map((part): UserInput => {
+    switch (part.type) {
+      case "text":
+        return { type: "text", text: part.text, text_elements: part.text_elements ?? [] }
+      case "image":
+      case "localImage":
+        return { ...part, detail: part.detail ?? null }
+      case "audio":
+      case "localAudio":
+        return part
+      case "skill":
+      case "mention":
+        return { type: part.type, name: part.name, path: part.path }
+    }
+  })
+
+export const TurnStartParams = Schema.Struct({
+  threadId: Schema.String,
+  clientUserMessageId: Text,
+  input: Input,
+  cwd: Text,
+  approvalPolicy: nullable(ApprovalPolicy),
+  approvalsReviewer: Text,
+  model: Text,
+  serviceTier: Text,
+  effort: Text
+})
+export type TurnStartParams = typeof TurnStartParams.Type
+
+export const TurnSteerParams = Schema.Struct({
+  threadId: Schema.String,
+  clientUserMessageId: Text,
+  input: Input,
+  expectedTurnId: Schema.String
+})
+
+export const TurnInterruptParams = Schema.Struct({ threadId: Schema.String, turnId: Schema.String })
+export const ThreadRollbackParams = Schema.Struct({
+  threadId: Schema.String,
+  numTurns: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 }))
+})
+export const ThreadRevertParams = Schema.Struct({ threadId: Schema.String, beforeTurnId: Schema.String })
+export const ThreadInjectItemsParams = Schema.Struct({
+  threadId: Schema.String,
+  items: Schema.Array(Schema.Unknown)
+})
+export const ThreadSetNameParams = Schema.Struct({ threadId: Schema.String, name: Schema.String })
+export const ThreadIdParams = Schema.Struct({ threadId: Schema.String })

@@ -67,6 +67,78 @@ export const ThreadUnsubscribe = Rpc.make("thread/unsubscribe", {
   error: WireError
 })
 
+export const ThreadStart = Rpc.make("thread/start", {
+  payload: Params.ThreadStartParams,
+  success: Results.ThreadStartResult,
+  error: WireError
+})
+
+export const TurnStart = Rpc.make("turn/start", {
+  payload: Params.TurnStartParams,
+  success: Results.TurnResult,
+  error: WireError
+})
+
+export const TurnSteer = Rpc.make("turn/steer", {
+  payload: Params.TurnSteerParams,
+  success: Results.TurnIdResult,
+  error: WireError
+})
+
+export const TurnInterrupt = Rpc.make("turn/interrupt", {
+  payload: Params.TurnInterruptParams,
+  success: Results.Done,
+  error: WireError
+})
+
+export const ThreadRollback = Rpc.make("thread/rollback", {
+  payload: Params.ThreadRollbackParams,
+  success: Results.ThreadResult,
+  error: WireError
+})
+
+export const ThreadRevert = Rpc.make("thread/revert", {
+  payload: Params.ThreadRevertParams,
+  success: Results.ThreadRevertResult,
+  error: WireError
+})
+
+export const ThreadCompactStart = Rpc.make("thread/compact/start", {
+  payload: Params.ThreadIdParams,
+  success: Results.Done,
+  error: WireError
+})
+
+export const ThreadInjectItems = Rpc.make("thread/inject_items", {
+  payload: Params.ThreadInjectItemsParams,
+  success: Results.Done,
+  error: WireError
+})
+
+export const ThreadSetName = Rpc.make("thread/name/set", {
+  payload: Params.ThreadSetNameParams,
+  success: Results.Done,
+  error: WireError
+})
+
+export const ThreadArchive = Rpc.make("thread/archive", {
+  payload: Params.ThreadIdParams,
+  success: Results.Done,
+  error: WireError
+})
+
+export const ThreadUnarchive = Rpc.make("thread/unarchive", {
+  payload: Params.ThreadIdParams,
+  success: Results.ThreadResult,
+  error: WireError
+})
+
+export const ThreadDelete = Rpc.make("thread/delete", {
+  payload: Params.ThreadIdParams,
+  success: Results.Done,
+  error: WireError
+})
+
 /** Requests: each is answered exactly once. */
 export class CodexProtocol extends RpcGroup.make(
   Initialize,
@@ -77,7 +149,19 @@ export class CodexProtocol extends RpcGroup.make(
   ThreadLoadedList,
   ThreadTurnsList,
   ThreadItemsList,
-  ThreadUnsubscribe
+  ThreadUnsubscribe,
+  ThreadStart,
+  TurnStart,
+  TurnSteer,
+  TurnInterrupt,
+  ThreadRollback,
+  ThreadRevert,
+  ThreadCompactStart,
+  ThreadInjectItems,
+  ThreadSetName,
+  ThreadArchive,
+  ThreadUnarchive,
+  ThreadDelete
 ).middleware(RequestMiddleware) {}
 
 /** What clients tell the server without expecting an answer; nothing depends on any of it. */

@@ -92,6 +92,20 @@ export const ThreadForkResult = Schema.Struct({
 })
 export type ThreadForkResult = typeof ThreadForkResult.Type
 
+/** A started thread is answered like a forked one. */
+export const ThreadStartResult = ThreadForkResult
+
+export const TurnResult = Schema.Struct({ turn: Turn })
+export const TurnIdResult = Schema.Struct({ turnId: TurnId })
+export const ThreadResult = Schema.Struct({ thread: Thread })
+export const ThreadRevertResult = Schema.Struct({
+  thread: Thread,
+  turnsBackwardsCursor: Cursor,
+  itemsBackwardsCursor: Cursor
+})
+/** Done; there is nothing to say. */
+export const Done = Schema.Struct({})
+
 export const ThreadReadResult = Schema.Struct({
   thread: Thread,
   /** Rethread keeps no read marks. */
@@ -204,6 +218,18 @@ export const threadFork = (snapshot: Snapshot, options: { readonly withTurns: bo
   ...settings(snapshot, options.withTurns),
   multiAgentMode: "explicitRequestOnly",
   tokenUsage: restoredUsage(snapshot.usage)
+})
+
+/** A thread alone, as rollback and unarchive answer with it. */
+export const threadAlone = (snapshot: Snapshot, options: { readonly withTurns: boolean }) => ({
+  thread: thread(snapshot, options.withTurns)
+})
+
+/** The answer to `thread/revert`. */
+export const threadRevert = (snapshot: Snapshot): typeof ThreadRevertResult.Type => ({
+  thread: thread(snapshot, false),
+  turnsBackwardsCursor: newestTurnCursor(turnsOf(snapshot)),
+  itemsBackwardsCursor: newestItemCursor(turnsOf(snapshot))
 })
 
 /** The answer to `thread/read`. */

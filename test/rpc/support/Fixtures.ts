@@ -12,6 +12,8 @@ import type { Turn } from "../../../src/domain/Turn.ts"
 import { NotificationDelivery } from "../../../src/services/NotificationDelivery.ts"
 import { ServerConfig } from "../../../src/services/ServerConfig.ts"
 import { type ThreadQuery, ThreadCatalog } from "../../../src/services/ThreadCatalog.ts"
+import { Approvals } from "../../../src/services/Approvals.ts"
+import { ThreadCommands } from "../../../src/services/ThreadCommands.ts"
 import { RolloutStoreError, ThreadNotFound } from "../../../src/services/ThreadError.ts"
 import type { ForkRequest } from "../../../src/services/ThreadForks.ts"
 import {
@@ -206,6 +208,7 @@ export const services = (asked: Asked, options: MockOptions = {}) => {
           const settings = resolve([request.overrides], found.settings)
           return yield* attached({ connection, kind: "cold", snapshot: { ...found, settings }, warnings: [] })
         }),
+        start: () => Effect.die("not asked for here"),
         fork: Effect.fnUntraced(function* (connection, request) {
           asked.forks.push(request)
           const source = request.source.by === "id" ? request.source.threadId : threadA
@@ -255,6 +258,7 @@ export const services = (asked: Asked, options: MockOptions = {}) => {
       home: "/codex-home",
       cwd: "/",
       settings: Effect.succeed({}),
+      providers: Effect.succeed(new Map()),
       warnings: Effect.as(
         Effect.yieldNow,
         (options.warnings ?? []).map((summary) => ({ summary, details: null }))
@@ -262,7 +266,8 @@ export const services = (asked: Asked, options: MockOptions = {}) => {
     })
   )
   const info = ServerInfo.layer({ os: "Linux 6.1.0", arch: "x86_64", platformFamily: "unix", platformOs: "linux" })
-  return Layer.mergeAll(lifecycle, threads, catalog, config, info).pipe(Layer.provideMerge(NotificationDelivery.layer))
+  const commands = Layer.mock(ThreadCommands, {})
+  return Layer.mergeAll(lifecycle, threads, catalog, commands, config, info, Approvals.layer).pipe(Layer.provideMerge(NotificationDelivery.layer))
 }
 
 export const nothingAsked = (): Asked => ({ resumes: [], forks: [], lists: [], reads: [] })

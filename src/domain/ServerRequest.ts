@@ -1,0 +1,126 @@
+/**
+ * What the server asks a client, and what it may answer: the protocol's server requests that concern a
+ * thread. A schema pair per method is the codec of every face.
+ */
+import { Schema } from "effect"
+import { ItemId, RequestId, ThreadId, TurnId } from "./Ids.ts"
+import { CommandAction } from "./ThreadItem.ts"
+
+const Nullable = Schema.NullOr
+const Text = Schema.String
+
+const about = { threadId: ThreadId, turnId: TurnId, itemId: ItemId }
+
+/** A decision that a person can take; the protocol has richer ones for commands, as tagged objects. */
+export const Decision = Schema.Union([
+  Schema.Literals(["accept", "acceptForSession", "decline", "cancel"]),
+  Schema.Record(Text, Schema.Unknown)
+])
+export type Decision = typeof Decision.Type
+
+const methods = {
+  /** May this command run? */
+  "item/commandExecution/requestApproval": {
+    params: Schema.Struct({
+      kind: Schema.Literal("command"),
+      ...about,
+      startedAtMs: Schema.Finite,
+      environmentId: Nullable(Text),
+      reason: Nullable(Text),
+      command: Nullable(Text),
+      cwd: Nullable(Text),
+      commandActions: Nullable(Schema.Array(CommandAction)),
+      availableDecisions: Nullable(Schema.Array(Decision))
+    }),
+    result: Schema.Struct({ decision: Decision })
+  },
+  /** May these files be changed? */
+  "item/fileChange/requestApproval": {
+    params: Schema.Struct({
+      ...about,
+      startedAtMs: Schema.Finite,
+      reason: Nullable(Text),
+      grantRoot: Nullable(Text)
+    }),
+    result: Schema.Struct({ decision: Decision })
+  },
+  /** May the turn have more than its sandbox gives? */
+  "item/permissions/requestApproval": {
+    params: Schema.Struct({
+      ...about,
+      environmentId: Nullable(Text),
+      startedAtMs: Schema.Finite,
+      cwd: Text,
+      reason: Nullable(Text),
+      permissions: Schema.Record(Text, Schema.Unknown)
+    }),
+    result: Schema.Struct({
+      permissions: Schema.Record(Text, Schema.Unknown),
+      scope: Schema.Literals(["turn", "session"])
+    })
+  },
+  /** Questions of the agent to the user. */
+  "item/tool/requestUserInput": {
+    params: Schema.Struct({
+      ...about,
+      questions: Schema.Array(
+        Schema.Struct({
+          id: Text,
+          header: Text,
+          question: Text,
+          isOther: Schema.Boolean,
+          isSecret: Schema.Boolean,
+          options: Nullable(Schema.Array(Schema.Struct({ label: Text, description: Text })))
+        })
+      ),
+      isBlocking: Schema.Boolean,
+      autoResolutionMs: Nullable(Schema.Finite)
+    }),
+    result: Schema.Struct({ answers: Schema.Record(Text, Schema.Struct({ answers: Schema.Array(Text) })) })
+  },
+  /** A tool that the client runs. */
+  "item/tool/call": {
+    params: Schema.Struct({
+      threadId: ThreadId,
+      turnId: TurnId,
+      callId: Text,
+      namespace: Nullable(Text),
+      tool: Text,
+      arguments: Schema.Unknown
+    }),
+    result: Schema.Struct({ contentItems: Schema.Array(Schema.Unknown), success: Schema.Boolean })
+  }
+}
+
+/** The schemas of every server request, by method. */
+export const ServerRequests = methods
+
+export type ServerRequestMethod = keyof typeof methods
+
+/** What is asked, typed by its method. */
+export type Question = {
+  readonly [M in ServerRequestMethod]: { readonly method: M; readonly params: (typeof methods)[M]["params"]["Type"] }
+}[ServerRequestMethod]
+
+/** What a question of this method may be answered with. */
+export type AnswerOf<M extends ServerRequestMethod> = (typeof methods)[M]["result"]["Type"]
+
+/** A question on its way: with the id that its answer repeats. */
+export interface ServerRequest {
+  readonly id: RequestId
+  readonly question: Question
+}
+
+/** Does it wait for a person's leave, or for a person's words? */
+export const waitsOn = (question: Question): "waitingOnApproval" | "waitingOnUserInput" | null => {
+  switch (question.method) {
+    case "item/commandExecution/requestApproval":
+    case "item/fileChange/requestApproval":
+    case "item/permissions/requestApproval":
+      return "waitingOnApproval"
+    case "item/tool/requestUserInput":
+      return "waitingOnUserInput"
+    case "item/tool/call":
+      return null
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The methods that change a thread: turns, names, the archive.
+ *
+ * What a request brings about is told to its own client after its response: until then the thread's
+ * events are held back from that connection.
+ */
+import { Effect } from "effect"
+import { parseThreadId, type ThreadId } from "../../domain/Ids.ts"
+import type { SettingsSource } from "../../domain/ThreadSettings.ts"
+import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
+import { ThreadCommands } from "../../services/ThreadCommands.ts"
+import type { ThreadError } from "../../services/ThreadError.ts"
+import { CurrentRequest } from "./CurrentRequest.ts"
+import { type TurnStartParams, userInput } from "./Params.ts"
+import * as Results from "./Results.ts"
+import * as WireError from "./WireError.ts"
+
+const settingsOf = (params: TurnStartParams): SettingsSource => ({
+  cwd: params.cwd ?? undefined,
+  approvalPolicy: params.approvalPolicy ?? undefined,
+  approvalsReviewer: params.approvalsReviewer ?? undefined,
+  model: params.model ?? undefined,
+  serviceTier: params.serviceTier ?? undefined,
+  reasoningEffort: params.effort ?? undefined
+})
+
+/** These methods' handlers. */
+export const make = Effect.gen(function* () {
+  const commands = yield* ThreadCommands
+  const delivery = yield* NotificationDelivery
+
+  const on = Effect.fnUntraced(function* <A>(
+    input: string,
+    command: (threadId: ThreadId) => Effect.Effect<A, ThreadError>
+  ) {
+    const threadId = yield* Effect.mapError(Effect.fromResult(parseThreadId(input)), WireError.fromThreadError)
+    const { session } = yield* CurrentRequest
+    yield* delivery.hold(session.connection, threadId)
+    return yield* Effect.mapError(command(threadId), WireError.fromThreadError)
+  })
+  const done = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.as(effect, {})
+
+  return {
+    "turn/start": (params: TurnStartParams) =>
+      on(params.threadId, (threadId) =>
+        Effect.map(
+          commands.startTurn({
+            threadId,
+            input: userInput(params.input),
+            clientMessageId: params.clientUserMessageId ?? null,
+            overrides: settingsOf(params)
+          }),
+          (turn) => ({ turn })
+        )
+      ),
+    "turn/steer": (params: {
+      readonly threadId: string
+      readonly input: TurnStartParams["input"]
+      readonly clientUserMessageId?: string | null
+      readonly expectedTurnId: string
+    }) =>
+      on(params.threadId, (threadId) =>
+        Effect.map(
+          commands.steer(
+            threadId,
+            params.expectedTurnId,
+            userInput(params.input),
+            params.clientUserMessageId ?? null
+          ),
+          (turnId) => ({ turnId })
+        )
+      ),
+    "turn/interrupt": (params: { readonly threadId: string; readonly turnId: string }) =>
+      done(on(params.threadId, (threadId) => commands.interrupt(threadId, params.turnId))),
+    "thread/rollback": (params: { readonly threadId: string; readonly numTurns: number }) =>
+      on(params.threadId, (threadId) =>
+        Effect.map(commands.rollback(threadId, params.numTurns), (snapshot) =>
+          Results.threadAlone(snapshot, { withTurns: true })
+        )
+      ),
+    "thread/revert": (params: { readonly threadId: string; readonly beforeTurnId: string }) =>
+      on(params.threadId, (threadId) =>
+        Effect.map(commands.revert(threadId, params.beforeTurnId), Results.threadRevert)
+      ),
+    "thread/compact/start": (params: { readonly threadId: string }) => done(on(params.threadId, commands.compact)),
+    "thread/inject_items": (params: { readonly threadId: string; readonly items: ReadonlyArray<unknown> }) =>
+      done(on(params.threadId, (threadId) => commands.inject(threadId, params.items))),
+    "thread/name/set": (params: { readonly threadId: string; readonly name: string }) =>
+      done(on(params.threadId, (threadId) => commands.setName(threadId, params.name))),
+    "thread/archive": (params: { readonly threadId: string }) => done(on(params.threadId, commands.archive)),
+    "thread/unarchive": (params: { readonly threadId: string }) =>
+      on(params.threadId, (threadId) =>
+        Effect.map(commands.unarchive(threadId), (snapshot) => Results.threadAlone(snapshot, { withTurns: false }))
+      ),
+    "thread/delete": (params: { readonly threadId: string }) => done(on(params.threadId, commands.remove))
+  }
+})

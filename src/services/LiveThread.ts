@@ -1,0 +1,483 @@
+/**
+ * A thread in memory: its history, its settings, and the turn that runs in it.
+ *
+ * Everything that happens to a thread happens alone, one thing after the other; records are written
+ * before anyone is told. So there is one serial history, and any instant between two happenings is a cut
+ * at which a client can join: what came before is in its snapshot, what comes after reaches it as events.
+ */
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, type Scope, Semaphore, Stream } from "effect"
+import type { SecureRandom } from "effect/crypto"
+import type { AgentEvent } from "../domain/AgentEvent.ts"
+import { ItemId, type ThreadId, TurnId } from "../domain/Ids.ts"
+import type { JsonRecord } from "../domain/Json.ts"
+import type { Notification } from "../domain/Notification.ts"
+import type { ThreadStatus } from "../domain/Thread.ts"
+import type { ThreadItem, UserInput } from "../domain/ThreadItem.ts"
+import type { ThreadSettings } from "../domain/ThreadSettings.ts"
+import * as Compaction from "../domain/Compaction.ts"
+import { atRest } from "../domain/ThreadView.ts"
+import * as TokenUsage from "../domain/TokenUsage.ts"
+import type { Turn, TurnError } from "../domain/Turn.ts"
+import { turnError } from "../domain/TurnFailure.ts"
+import * as TurnLines from "../domain/TurnLines.ts"
+import { withView } from "../domain/TurnPage.ts"
+import { type Agent, AgentError, CurrentTurn } from "./Agent.ts"
+import type { NotificationDelivery } from "./NotificationDelivery.ts"
+import type { RolloutWriteFailed } from "./RolloutWriter.ts"
+import { InvalidRequest, ThreadReadOnly } from "./ThreadError.ts"
+import type { ThreadJournal } from "./ThreadJournal.ts"
+import * as TurnItems from "./TurnItems.ts"
+
+/** What a turn is asked to do. */
+export interface TurnRequest {
+  readonly input: ReadonlyArray<UserInput>
+  /** The client's own id of the message; null without one. */
+  readonly clientMessageId: string | null
+  /** Settings from this turn on; what it does not name stays. */
+  readonly settings: ThreadSettings
+}
+
+export interface LiveThread {
+  readonly id: ThreadId
+  readonly ephemeral: boolean
+  readonly journal: ThreadJournal
+  readonly settings: () => ThreadSettings
+  readonly status: () => ThreadStatus
+  /** The turns as of now: a running one with what has come so far, one that was found open as interrupted. */
+  readonly turns: () => ReadonlyArray<Turn>
+  /** Does it while nothing else happens to the thread. */
+  readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Begins a turn; while one runs, the input is added to it, and that turn is returned. */
+  readonly startTurn: (request: TurnRequest) => Effect.Effect<Turn, InvalidRequest | ThreadReadOnly>
+  /** Adds input to the running turn, which must be the one expected. */
+  readonly steer: (
+    expected: string,
+    input: ReadonlyArray<UserInput>,
+    clientMessageId: string | null
+  ) => Effect.Effect<TurnId, InvalidRequest | ThreadReadOnly>
+  /** Ends the running turn; returns when it has ended. */
+  readonly interrupt: (turnId: string) => Effect.Effect<void, InvalidRequest>
+  /** Begins a turn that replaces, for the model, the conversation so far by a summary of it. */
+  readonly compact: Effect.Effect<void, InvalidRequest | ThreadReadOnly>
+  /** Ends whatever runs, without being asked by name. */
+  readonly stop: Effect.Effect<void>
+  /** Writes records while no turn runs. */
+  readonly record: (
+    records: ReadonlyArray<TurnLines.RecordDraft>,
+    what: string
+  ) => Effect.Effect<void, InvalidRequest | ThreadReadOnly>
+}
+
+/** The services that a thread works with. */
+export interface LiveThreadServices {
+  readonly delivery: NotificationDelivery["Service"]
+  readonly agent: Agent["Service"]
+  readonly random: SecureRandom.SecureRandom["Service"]
+  /** What the running turn waits for. */
+  readonly waiting: () => ReadonlyArray<"waitingOnApproval" | "waitingOnUserInput">
+  /** What the model sees next, read from the thread's lines. */
+  readonly modelInput: Effect.Effect<ReadonlyArray<JsonRecord>, AgentError>
+}
+
+interface Running {
+  readonly kind: "conversation" | "compaction"
+  readonly place: TurnLines.TurnPlace
+  readonly startedAt: number
+  readonly items: TurnItems.TurnItems
+  readonly steered: Array<UserInput>
+  readonly ended: Deferred.Deferred<void>
+  spent: TokenUsage.TokenUsage
+  fiber: Fiber.Fiber<void> | null
+}
+
+const errorCodes: { readonly [K in AgentError["kind"]]: string } = {
+  noModel: "other",
+  unauthorized: "unauthorized",
+  badRequest: "bad_request",
+  usageLimitExceeded: "usage_limit_exceeded",
+  rateLimitExceeded: "rate_limit_exceeded",
+  serverOverloaded: "server_overloaded",
+  internalServerError: "internal_server_error",
+  connectionFailed: "http_connection_failed",
+  streamDisconnected: "response_stream_disconnected",
+  contextWindowExceeded: "context_window_exceeded",
+  stepLimit: "other",
+  toolFailed: "other",
+  other: "other"
+}
+const withStatus: ReadonlySet<AgentError["kind"]> = new Set(["connectionFailed", "streamDisconnected"])
+
+const recordedError = (error: AgentError): TurnLines.RecordedError => {
+  const code = errorCodes[error.kind]
+  return {
+    message: error.message,
+    codex_error_info: withStatus.has(error.kind) ? { [code]: { http_status_code: error.httpStatus } } : code
+  }
+}
+
+/** Makes a thread live. Its turns run, and its journal is open, for as long as the scope lasts. */
+export const make = Effect.fnUntraced(function* (
+  journal: ThreadJournal,
+  initial: { readonly settings: ThreadSettings; readonly ephemeral: boolean },
+  services: LiveThreadServices
+): Effect.fn.Return<LiveThread, never, Scope.Scope> {
+  const { agent, delivery, random } = services
+  const { meta, mode } = journal
+  const scope = yield* Effect.scope
+  const semaphore = yield* Semaphore.make(1)
+  const threadId = meta.id
+  let settings = initial.settings
+  let running: Running | null = null
+  let failed = false
+  let broken: RolloutWriteFailed | null = null
+
+  const alone = semaphore.withPermits(1)
+  const publish = (notification: Notification) => delivery.publish(threadId, notification)
+
+  const status = (): ThreadStatus =>
+    running !== null ? { type: "active", activeFlags: services.waiting() } : failed ? { type: "systemError" } : { type: "idle" }
+  const tellStatus = Effect.suspend(() =>
+    delivery.broadcast({ method: "thread/status/changed", params: { threadId, status: status() } })
+  )
+
+  const recorded = (): ReadonlyArray<Turn> => journal.projected().turns.map(({ turn }) => turn)
+  const recordedTurn = (turnId: string): Turn | undefined => recorded().findLast((turn) => turn.id === turnId)
+
+  const turns = (): ReadonlyArray<Turn> => {
+    const active = running
+    if (active === null) return atRest(recorded())
+    const all = recorded()
+    const now = all.findLast((turn) => turn.id === active.place.turnId)
+    return all.map((turn) =>
+      turn === now ? { ...turn, items: [...turn.items, ...active.items.open()] } : (atRest([turn])[0] ?? turn)
+    )
+  }
+
+  const itemOf = (active: Running) => (id: string): ThreadItem | undefined =>
+    recordedTurn(active.place.turnId)?.items.findLast((item) => item.id === id)
+
+  /** Writes what a change brings, then tells of it. */
+  const apply = (active: Running, changes: ReadonlyArray<TurnItems.Change>) =>
+    Effect.forEach(
+      changes,
+      (change) =>
+        Effect.andThen(
+          journal.append(change.records),
+          Effect.suspend(() => Effect.forEach(change.notify(itemOf(active)), publish, { discard: true }))
+        ),
+      { discard: true }
+    )
+
+  const say = Effect.fnUntraced(function* (
+    active: Running,
+    input: ReadonlyArray<UserInput>,
+    clientId: string | null,
+    now: number,
+    before: ReadonlyArray<TurnLines.RecordDraft>
+  ) {
+    const id = mode === "paginated" ? yield* random.uuidV7() : journal.nextItemId()
+    yield* journal.append([...before, ...TurnLines.userMessage(active.place, id, input, clientId, now)])
+    return Effect.suspend(() => {
+      const item = itemOf(active)(id)
+      if (item === undefined) return Effect.void
+      const at = { item, threadId, turnId: active.place.turnId }
+      return Effect.andThen(
+        publish({ method: "item/started", params: { ...at, startedAtMs: now } }),
+        publish({ method: "item/completed", params: { ...at, completedAtMs: now } })
+      )
+    })
+  })
+
+  const report = Effect.fnUntraced(function* (active: Running, event: Extract<AgentEvent, { _tag: "UsageReport" }>) {
+    const before = journal.projected().usage?.info.total ?? TokenUsage.zero
+    active.spent = TokenUsage.add(active.spent, event.usage)
+    yield* journal.append(
+      TurnLines.usage(active.place, {
+        last: event.usage,
+        turn: active.spent,
+        total: TokenUsage.add(before, event.usage),
+        modelContextWindow: event.modelContextWindow ?? settings.modelContextWindow
+      })
+    )
+    const { usage } = journal.projected()
+    if (usage === null || usage.owner === null) return
+    yield* publish({
+      method: "thread/tokenUsage/updated",
+      params: { threadId, turnId: usage.owner, tokenUsage: usage.info }
+    })
+  })
+
+  const onEvent = (active: Running, event: AgentEvent) =>
+    alone(
+      Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        if (event._tag === "UsageReport") return yield* report(active, event)
+        if (event._tag === "PlanUpdate") {
+          const { turnId } = active.place
+          const { explanation, steps } = event
+          return yield* publish({ method: "turn/plan/updated", params: { threadId, turnId, explanation, plan: steps } })
+        }
+        return yield* apply(active, active.items.on(event, now))
+        // What is written is told, whatever happens to the turn.
+      }).pipe(Effect.uninterruptible)
+    )
+
+  /** The turn is over: writes how, frees the thread, and tells everybody. */
+  const end = Effect.fnUntraced(function* (active: Running, exit: Exit.Exit<void, AgentError | RolloutWriteFailed>) {
+    const now = yield* Clock.currentTimeMillis
+    const span = { startedAt: active.startedAt, completedAt: now }
+    const error = Exit.isSuccess(exit) ? null : failureOf(exit.cause)
+    const write = Effect.gen(function* () {
+      yield* apply(active, active.items.finish(now))
+      const interrupted = Exit.isFailure(exit) && error === null
+      yield* journal.append(
+        interrupted
+          ? TurnLines.turnInterrupted(active.place.turnId, span)
+          : TurnLines.turnCompleted(
+              active.place,
+              span,
+              active.items.lastMessage(),
+              error === null || error._tag === "RolloutWriteFailed" ? null : recordedError(error)
+            )
+      )
+    })
+    const written = error?._tag === "RolloutWriteFailed" ? Exit.fail(error) : yield* Effect.exit(write)
+    const lost = Exit.isFailure(written) ? failureOf(written.cause) : null
+    if (lost !== null && lost._tag === "RolloutWriteFailed") broken = lost
+    const reason = broken ?? error
+    running = null
+    failed = reason !== null
+    const told: TurnError | null =
+      reason === null
+        ? null
+        : turnError(
+            reason._tag === "AgentError" ? recordedError(reason) : { message: reason.message, codex_error_info: "other" }
+          )
+    if (told !== null) {
+      const { turnId } = active.place
+      yield* tellStatus
+      yield* publish({ method: "error", params: { error: told, willRetry: false, threadId, turnId } })
+    } else yield* tellStatus
+    const turn = turns().findLast((one) => one.id === active.place.turnId)
+    if (turn !== undefined) {
+      const last: Turn = told === null ? turn : { ...turn, status: "failed", error: told }
+      yield* publish({ method: "turn/completed", params: { threadId, turn: withView(last, "summary") } })
+    }
+    yield* Deferred.succeed(active.ended, undefined)
+  })
+
+  type Work = (history: ReadonlyArray<JsonRecord>) => Effect.Effect<void, AgentError | RolloutWriteFailed>
+
+  const run = (active: Running, history: Exit.Exit<ReadonlyArray<JsonRecord>, AgentError>, work: Work) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const known = Exit.isFailure(history) ? Effect.fail(failureOf(history.cause) ?? unknownFailure) : history
+        const turn = { threadId, turnId: active.place.turnId }
+        const working = Effect.provideService(Effect.flatMap(known, work), CurrentTurn, turn)
+        const exit = yield* Effect.exit(restore(working))
+        yield* alone(end(active, exit))
+      })
+    )
+
+  const converse =
+    (active: Running, input: ReadonlyArray<UserInput>): Work =>
+    (history) =>
+      Stream.runForEach(
+        agent.run({
+          threadId,
+          turnId: active.place.turnId,
+          history,
+          input,
+          settings,
+          steered: Effect.sync(() => active.steered.splice(0))
+        }),
+        (event) => onEvent(active, event)
+      )
+
+  /** The agent is asked for a summary; nothing of what it says is shown, and what it costs is counted. */
+  const summarize =
+    (active: Running, id: string): Work =>
+    (history) =>
+      Effect.gen(function* () {
+        let summary = ""
+        const { turnId } = active.place
+        const prompt: UserInput = { type: "text", text: Compaction.PROMPT, text_elements: [] }
+        yield* Stream.runForEach(
+          agent.run({ threadId, turnId, history, input: [prompt], settings, steered: Effect.succeed([]) }),
+          (event) => {
+            if (event._tag === "TextDelta") summary += event.delta
+            return event._tag === "UsageReport" ? onEvent(active, event) : Effect.void
+          }
+        )
+        if (summary.trim() === "") {
+          return yield* new AgentError({ kind: "other", detail: "the agent gave no summary to compact with", httpStatus: null })
+        }
+        const message = Compaction.summaryMessage(summary)
+        const write = Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          const span = { startedAt: active.startedAt, completedAt: now }
+          const replacement = Compaction.replacement(history, message)
+          yield* journal.append(TurnLines.compacted(active.place, id, message, replacement, span))
+          const item = itemOf(active)(id)
+          if (item === undefined) return
+          yield* publish({ method: "item/completed", params: { item, threadId, turnId, completedAtMs: now } })
+        })
+        yield* alone(Effect.uninterruptible(write))
+      })
+
+  const readOnly = () =>
+    Effect.suspend(() => (broken === null ? Effect.void : Effect.fail(new ThreadReadOnly({ threadId, detail: broken.message }))))
+  const becomeReadOnly = (error: RolloutWriteFailed) =>
+    Effect.suspend(() => {
+      broken = error
+      return Effect.fail(new ThreadReadOnly({ threadId, detail: error.message }))
+    })
+
+  const add = Effect.fnUntraced(function* (active: Running, input: ReadonlyArray<UserInput>, clientId: string | null) {
+    if (active.kind === "compaction") {
+      return yield* new InvalidRequest({ field: "input", detail: "cannot steer a compaction; wait until it is done" })
+    }
+    const now = yield* Clock.currentTimeMillis
+    yield* apply(active, active.items.settle(now))
+    yield* yield* say(active, input, clientId, now, [])
+    active.steered.push(...input)
+  }, Effect.catchTag("RolloutWriteFailed", becomeReadOnly))
+
+  /** Writes the beginning of a turn, with what `first` adds, and tells of it; `work` is what the turn does. */
+  const begin = Effect.fnUntraced(function* (
+    kind: Running["kind"],
+    under: ThreadSettings,
+    first: (active: Running, now: number, lines: ReadonlyArray<TurnLines.RecordDraft>) => Effect.Effect<Effect.Effect<void>, RolloutWriteFailed>,
+    work: (active: Running) => Work
+  ) {
+    const now = yield* Clock.currentTimeMillis
+    const history = yield* Effect.exit(services.modelInput)
+    const place: TurnLines.TurnPlace = { mode, threadId, turnId: TurnId.make(yield* random.uuidV7()) }
+    const active: Running = {
+      kind,
+      place,
+      startedAt: now,
+      items: TurnItems.make({ place, nextItemId: journal.nextItemId }),
+      steered: [],
+      ended: yield* Deferred.make<void>(),
+      spent: TokenUsage.zero,
+      fiber: null
+    }
+    // A turn that nobody ended (the server died in it) is ended now: the model is told before it goes on.
+    const left = journal.projected().midTurn
+    const before = left === null ? [] : TurnLines.turnInterrupted(left.turnId, { startedAt: now, completedAt: now })
+    const tell = yield* first(active, now, [...before, ...TurnLines.turnStarted(place, now, under)])
+    settings = under
+    running = active
+    failed = false
+    yield* tellStatus
+    const turn = { ...opened(place.turnId), startedAt: Math.floor(now / 1000) }
+    yield* publish({ method: "turn/started", params: { threadId, turn } })
+    yield* tell
+    active.fiber = yield* Effect.forkIn(run(active, history, work(active)), scope)
+    return opened(place.turnId)
+  })
+
+  const startTurn = Effect.fn("LiveThread.startTurn")(function* (request: TurnRequest) {
+    yield* readOnly()
+    if (running !== null) {
+      const { place } = running
+      yield* add(running, request.input, request.clientMessageId)
+      return turns().findLast((turn) => turn.id === place.turnId) ?? opened(place.turnId)
+    }
+    return yield* begin(
+      "conversation",
+      request.settings,
+      (active, now, lines) => say(active, request.input, request.clientMessageId, now, lines),
+      (active) => converse(active, request.input)
+    )
+  }, Effect.catchTag("RolloutWriteFailed", becomeReadOnly), Effect.uninterruptible, alone)
+
+  const compact = Effect.gen(function* () {
+    yield* readOnly()
+    if (running !== null) {
+      return yield* new InvalidRequest({ field: "threadId", detail: "Cannot compact while a turn is in progress." })
+    }
+    let id = ""
+    yield* begin(
+      "compaction",
+      settings,
+      Effect.fnUntraced(function* (active, now, lines) {
+        yield* journal.append(lines)
+        const { turnId } = active.place
+        id = mode === "paginated" ? `compaction_${turnId}` : journal.nextItemId()
+        const item: ThreadItem = {
+          type: "contextCompaction",
+          id: ItemId.make(id),
+          startedAtMs: mode === "paginated" ? now : null,
+          completedAtMs: null
+        }
+        return publish({ method: "item/started", params: { item, threadId, turnId, startedAtMs: now } })
+      }),
+      (active) => summarize(active, id)
+    )
+  }).pipe(Effect.catchTag("RolloutWriteFailed", becomeReadOnly), Effect.uninterruptible, alone)
+
+  const expected = Effect.fnUntraced(function* (turnId: string, field: string, idle: string) {
+    if (running === null) return yield* new InvalidRequest({ field, detail: idle })
+    if (running.place.turnId !== turnId) {
+      const detail = `expected active turn id \`${turnId}\` but found \`${running.place.turnId}\``
+      return yield* new InvalidRequest({ field, detail })
+    }
+    return running
+  })
+
+  const cancel = (active: Running) =>
+    Effect.andThen(active.fiber === null ? Effect.void : Fiber.interrupt(active.fiber), Deferred.await(active.ended))
+
+  return {
+    id: threadId,
+    ephemeral: initial.ephemeral,
+    journal,
+    settings: () => settings,
+    status,
+    turns,
+    alone,
+    startTurn,
+    compact,
+    steer: Effect.fn("LiveThread.steer")(function* (turnId, input, clientMessageId) {
+      yield* readOnly()
+      const active = yield* expected(turnId, "expectedTurnId", "no active turn to steer")
+      yield* add(active, input, clientMessageId)
+      return active.place.turnId
+    }, Effect.uninterruptible, alone),
+    interrupt: Effect.fn("LiveThread.interrupt")(function* (turnId) {
+      yield* cancel(yield* alone(expected(turnId, "turnId", "no active turn to interrupt")))
+    }),
+    stop: Effect.suspend(() => (running === null ? Effect.void : cancel(running))),
+    record: Effect.fn("LiveThread.record")(function* (records, what) {
+      yield* readOnly()
+      if (running !== null) {
+        return yield* new InvalidRequest({ field: "threadId", detail: `Cannot ${what} while a turn is in progress.` })
+      }
+      yield* journal.append(records)
+    }, Effect.catchTag("RolloutWriteFailed", becomeReadOnly))
+  }
+})
+
+const unknownFailure = new AgentError({ kind: "other", detail: "the turn failed for a reason that is in the log", httpStatus: null })
+
+/** The failure that ended something; null when it was only interrupted. A defect is a failure whose reason is in the log. */
+const failureOf = <E>(cause: Cause.Cause<E>): E | AgentError | null => {
+  const found = Cause.findErrorOption(cause)
+  if (Option.isSome(found)) return found.value
+  return Cause.hasInterruptsOnly(cause) ? null : unknownFailure
+}
+
+/** A turn that has just begun, as its starter is told. */
+const opened = (id: TurnId): Turn => ({
+  id,
+  rootTurnId: id,
+  items: [],
+  itemsView: "notLoaded",
+  status: "inProgress",
+  error: null,
+  startedAt: null,
+  completedAt: null,
+  durationMs: null
+})

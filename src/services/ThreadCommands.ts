@@ -1,0 +1,185 @@
+/**
+ * What clients may do to a thread beside coming to it: run turns in it, take turns back, name it, put it
+ * away. Each tells those concerned when, and only when, it is done.
+ */
+import { Clock, Context, Effect, Layer, Result, Stream } from "effect"
+import { SecureRandom } from "effect/crypto"
+import { isRecord } from "../domain/Json.ts"
+import type { ThreadId, TurnId } from "../domain/Ids.ts"
+import { firstLineOfSegment, firstUnusableItem } from "../domain/ForkLines.ts"
+import type { UserInput } from "../domain/ThreadItem.ts"
+import { resolve, type SettingsSource } from "../domain/ThreadSettings.ts"
+import type { Turn } from "../domain/Turn.ts"
+import * as TurnLines from "../domain/TurnLines.ts"
+import type { LiveThread } from "./LiveThread.ts"
+import { NotificationDelivery } from "./NotificationDelivery.ts"
+import { RolloutStore } from "./RolloutStore.ts"
+import { InvalidRequest, type ThreadError, ThreadNotLoaded } from "./ThreadError.ts"
+import { type Snapshot, Threads } from "./Threads.ts"
+
+/** What a turn is to do; settings hold from this turn on. */
+export interface TurnStart {
+  readonly threadId: ThreadId
+  readonly input: ReadonlyArray<UserInput>
+  readonly clientMessageId: string | null
+  readonly overrides: SettingsSource
+}
+
+export class ThreadCommands extends Context.Service<
+  ThreadCommands,
+  {
+    /** Begins a turn in a loaded thread; while one runs, the input is added to that one, which is returned. */
+    readonly startTurn: (request: TurnStart) => Effect.Effect<Turn, ThreadError>
+    /** Adds input to the turn that runs, which must be the one expected. */
+    readonly steer: (
+      threadId: ThreadId,
+      expectedTurnId: string,
+      input: ReadonlyArray<UserInput>,
+      clientMessageId: string | null
+    ) => Effect.Effect<TurnId, ThreadError>
+    /** Ends the turn that runs, which must be the one named. */
+    readonly interrupt: (threadId: ThreadId, turnId: string) => Effect.Effect<void, ThreadError>
+    /** Takes back the last turns; what they spent stays spent. */
+    readonly rollback: (threadId: ThreadId, turns: number) => Effect.Effect<Snapshot, ThreadError>
+    /** Takes back a turn and all after it (paginated threads): the thread goes on in a new rollout. */
+    readonly revert: (threadId: ThreadId, beforeTurnId: string) => Effect.Effect<Snapshot, ThreadError>
+    /** Begins a turn that compacts the model's context. */
+    readonly compact: (threadId: ThreadId) => Effect.Effect<void, ThreadError>
+    /** Puts response items into the model's conversation. */
+    readonly inject: (threadId: ThreadId, items: ReadonlyArray<unknown>) => Effect.Effect<void, ThreadError>
+    readonly setName: (threadId: ThreadId, name: string) => Effect.Effect<void, ThreadError>
+    /** Ends what runs in the thread and moves it to the archive. */
+    readonly archive: (threadId: ThreadId) => Effect.Effect<void, ThreadError>
+    readonly unarchive: (threadId: ThreadId) => Effect.Effect<Snapshot, ThreadError>
+    /** Ends what runs in the thread and removes it for good. */
+    readonly remove: (threadId: ThreadId) => Effect.Effect<void, ThreadError>
+  }
+>()("rethread/services/ThreadCommands") {
+  static readonly layer: Layer.Layer<
+    ThreadCommands,
+    never,
+    Threads | RolloutStore | NotificationDelivery | SecureRandom.SecureRandom
+  > = Layer.effect(
+    ThreadCommands,
+    Effect.suspend(() => make)
+  )
+}
+
+const notEmpty = (input: ReadonlyArray<UserInput>): Result.Result<void, InvalidRequest> =>
+  input.length === 0
+    ? Result.fail(new InvalidRequest({ field: "input", detail: "input must not be empty" }))
+    : Result.void
+
+const make = Effect.gen(function* () {
+  const threads = yield* Threads
+  const store = yield* RolloutStore
+  const delivery = yield* NotificationDelivery
+  const random = yield* SecureRandom.SecureRandom
+
+  const loaded = Effect.fnUntraced(function* (threadId: ThreadId): Effect.fn.Return<LiveThread, ThreadError> {
+    const thread = yield* threads.find(threadId)
+    return thread === undefined ? yield* new ThreadNotLoaded({ threadId }) : thread
+  })
+
+  return ThreadCommands.of({
+    startTurn: Effect.fn("ThreadCommands.startTurn")(function* (request) {
+      const thread = yield* loaded(request.threadId)
+      yield* Effect.fromResult(notEmpty(request.input))
+      return yield* thread.startTurn({
+        input: request.input,
+        clientMessageId: request.clientMessageId,
+        settings: resolve([request.overrides], thread.settings())
+      })
+    }),
+    steer: Effect.fn("ThreadCommands.steer")(function* (threadId, expectedTurnId, input, clientMessageId) {
+      const thread = yield* loaded(threadId)
+      yield* Effect.fromResult(notEmpty(input))
+      return yield* thread.steer(expectedTurnId, input, clientMessageId)
+    }),
+    interrupt: Effect.fn("ThreadCommands.interrupt")(function* (threadId, turnId) {
+      yield* (yield* loaded(threadId)).interrupt(turnId)
+    }),
+    rollback: Effect.fn("ThreadCommands.rollback")(function* (threadId, turns) {
+      const thread = yield* loaded(threadId)
+      if (turns < 1) return yield* new InvalidRequest({ field: "numTurns", detail: "numTurns must be >= 1" })
+      const record = thread.record(TurnLines.rolledBack(turns), "rollback")
+      const [snapshot] = yield* threads.snapshot(thread, record)
+      return snapshot
+    }),
+    revert: Effect.fn("ThreadCommands.revert")(function* (threadId, beforeTurnId) {
+      const thread = yield* loaded(threadId)
+      const { journal } = thread
+      const fail = (field: string, detail: string) => new InvalidRequest({ field, detail })
+      if (journal.mode !== "paginated") {
+        return yield* fail("threadId", "thread/revert only supports paginated threads; use thread/rollback")
+      }
+      const createdAt = yield* Clock.currentTimeMillis
+      const line = yield* thread.alone(
+        Effect.gen(function* () {
+          if (thread.status().type === "active") {
+            return yield* fail("threadId", "Cannot revert while a turn is in progress.")
+          }
+          const { openings, turns } = journal.projected()
+          const named = turns.find(({ turn }) => turn.id === beforeTurnId)
+          const opening = openings.find(({ serial }) => serial === named?.serial)
+          const base = opening === undefined ? undefined : journal.segments()[opening.at.segment]
+          if (opening === undefined || base === undefined || opening.ordinal === null) {
+            return yield* fail("beforeTurnId", `beforeTurnId '${beforeTurnId}' was not found in the thread`)
+          }
+          if (journal.ref() === null) return yield* fail("threadId", "an ephemeral thread cannot be reverted")
+          const end = {
+            threadId: base.ref.threadId,
+            endOrdinalExclusive: opening.ordinal,
+            endByteOffset: opening.at.offset
+          }
+          return firstLineOfSegment(journal.meta, end, createdAt)
+        })
+      )
+      const segmentId = yield* random.uuidV7()
+      const content = Stream.succeed(new TextEncoder().encode(line))
+      const ref = yield* store.create({ threadId, createdAt, segmentId }, content)
+      const [snapshot] = yield* threads.snapshot(yield* threads.moveTo(threadId, ref), Effect.void)
+      yield* delivery.publish(threadId, { method: "thread/reverted", params: { threadId } })
+      return snapshot
+    }),
+    compact: Effect.fn("ThreadCommands.compact")(function* (threadId) {
+      yield* (yield* loaded(threadId)).compact
+    }),
+    inject: Effect.fn("ThreadCommands.inject")(function* (threadId, items) {
+      const thread = yield* loaded(threadId)
+      const unusable = firstUnusableItem(items)
+      if (unusable !== null) {
+        const field = `items[${unusable}]`
+        return yield* new InvalidRequest({ field, detail: `${field} is no response item: an object with a \`type\`` })
+      }
+      yield* thread.alone(thread.record(TurnLines.injected(items.filter(isRecord)), "inject items"))
+    }),
+    setName: Effect.fn("ThreadCommands.setName")(function* (threadId, name) {
+      const threadName = name.trim()
+      if (threadName === "") return yield* new InvalidRequest({ field: "name", detail: "thread name must not be empty" })
+      if ((yield* threads.find(threadId)) === undefined) yield* store.locate(threadId, { archived: true })
+      yield* store.setName(threadId, threadName)
+      yield* delivery.broadcast({ method: "thread/name/updated", params: { threadId, threadName } })
+    }),
+    archive: Effect.fn("ThreadCommands.archive")(function* (threadId) {
+      yield* store.locate(threadId)
+      yield* threads.unload(threadId)
+      yield* store.archive(threadId)
+      yield* delivery.broadcast({ method: "thread/archived", params: { threadId } })
+    }),
+    unarchive: Effect.fn("ThreadCommands.unarchive")(function* (threadId) {
+      yield* store.unarchive(threadId)
+      const snapshot = yield* threads.read(threadId)
+      yield* delivery.broadcast({ method: "thread/unarchived", params: { threadId } })
+      return snapshot
+    }),
+    remove: Effect.fn("ThreadCommands.remove")(function* (threadId) {
+      const stored = yield* Effect.result(store.locate(threadId, { archived: true }))
+      const wasLoaded = (yield* threads.find(threadId)) !== undefined
+      if (Result.isFailure(stored) && !wasLoaded) return yield* Effect.fail(stored.failure)
+      yield* threads.unload(threadId)
+      if (Result.isSuccess(stored)) yield* store.remove(threadId)
+      yield* delivery.broadcast({ method: "thread/deleted", params: { threadId } })
+    })
+  })
+})

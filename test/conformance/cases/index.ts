@@ -1,0 +1,17 @@
+/** Every case. */
+import type { Case } from "../Case.ts"
+import * as Clients from "./Clients.ts"
+import * as Fork from "./Fork.ts"
+import * as Reading from "./Reading.ts"
+import * as Refusals from "./Refusals.ts"
+import * as Resume from "./Resume.ts"
+import * as Usage from "./Usage.ts"
+
+export const allCases: ReadonlyArray<Case> = [
+  ...Resume.cases,
+  ...Fork.cases,
+  ...Clients.cases,
+  ...Usage.cases,
+  ...Reading.cases,
+  ...Refusals.cases
+]
