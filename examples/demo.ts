@@ -132,8 +132,10 @@ const demo = Effect.gen(function* () {
   yield* fs.copy(sample, home)
 
   const listening = yield* Deferred.make<string>()
-  yield* Server.run({ _tag: "WebSocket", host: "127.0.0.1", port: 0 }, { home, overrides: [], cwd: home, agent: "echo" }, (url) =>
-    Deferred.succeed(listening, url)
+  yield* Server.run(
+    { _tag: "WebSocket", host: "127.0.0.1", port: 0 },
+    { home, overrides: [], cwd: home, agent: "echo" },
+    (url) => Deferred.succeed(listening, url)
   ).pipe(Effect.forkScoped)
   const url = yield* Deferred.await(listening)
   yield* Console.log(`rethread listens on ${url}, serving a copy of fixtures/sample-home\n`)

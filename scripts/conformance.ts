@@ -39,7 +39,7 @@ const program = Effect.gen(function* () {
     RethreadPeers.inProcess,
     yield* RethreadPeers.overStdio,
     yield* RethreadPeers.overWebSocket,
-    ...GenuineCodex.versions.map(GenuineCodex.peer)
+    ...(yield* Effect.forEach(GenuineCodex.versions, GenuineCodex.peer))
   ]
   const cases = allCases.filter((aCase) => aCase.name.includes(values.only))
   const width = Math.max(...cases.map((aCase) => aCase.name.length))

@@ -20,7 +20,12 @@ const program = Effect.gen(function* () {
     const exit = yield* Effect.exit(Effect.timeout(round.run, "90 seconds"))
     const verdict = Exit.isSuccess(exit)
       ? exit.value
-      : { problems: [Option.match(Cause.findErrorOption(exit.cause), { onSome: String, onNone: () => Cause.pretty(exit.cause) })], notes: [] }
+      : {
+          problems: [
+            Option.match(Cause.findErrorOption(exit.cause), { onSome: String, onNone: () => Cause.pretty(exit.cause) })
+          ],
+          notes: []
+        }
     if (verdict.problems.length > 0) failed++
     yield* Console.log(
       [

@@ -204,7 +204,11 @@ export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
   const seen = depth === "glance" && raw.bytes !== null ? glance(raw.bytes) : null
   if (seen !== null) {
     const { ordinal, role, timestamp, type } = seen
-    return { line: { ...at, timestamp, ordinal, record: { _tag: "Glanced", type, role } }, diagnostics: noDiagnostics, ordinal }
+    return {
+      line: { ...at, timestamp, ordinal, record: { _tag: "Glanced", type, role } },
+      diagnostics: noDiagnostics,
+      ordinal
+    }
   }
   const because = (reason: DiagnosticReason, detail: string): Diagnostic => ({ reason, ...at, detail })
   if (raw.bytes === null) {

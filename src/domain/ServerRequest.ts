@@ -3,7 +3,7 @@
  * thread. A schema pair per method is the codec of every face.
  */
 import { Schema } from "effect"
-import { ItemId, RequestId, ThreadId, TurnId } from "./Ids.ts"
+import { ItemId, type RequestId, ThreadId, TurnId } from "./Ids.ts"
 import { CommandAction } from "./ThreadItem.ts"
 
 const Nullable = Schema.NullOr
@@ -12,11 +12,10 @@ const Text = Schema.String
 const about = { threadId: ThreadId, turnId: TurnId, itemId: ItemId }
 
 /** A decision that a person can take; the protocol has richer ones for commands, as tagged objects. */
-export const Decision = Schema.Union([
+const Decision = Schema.Union([
   Schema.Literals(["accept", "acceptForSession", "decline", "cancel"]),
   Schema.Record(Text, Schema.Unknown)
 ])
-export type Decision = typeof Decision.Type
 
 const methods = {
   /** May this command run? */

@@ -118,7 +118,11 @@ const isOf = <K extends UserInput["type"]>(
 ): part is Extract<UserInput, { readonly type: K }> => part.type === type
 
 /** The turn begins, under these settings. */
-export const turnStarted = (place: TurnPlace, startedAt: number, settings: ThreadSettings): ReadonlyArray<RecordDraft> => [
+export const turnStarted = (
+  place: TurnPlace,
+  startedAt: number,
+  settings: ThreadSettings
+): ReadonlyArray<RecordDraft> => [
   event({
     type: "task_started",
     turn_id: place.turnId,
@@ -286,13 +290,34 @@ export const usage = (place: TurnPlace, record: UsageRecord): ReadonlyArray<Reco
   })
 ]
 
-/** The turn is over: done, or failed with `error`. */
+// Codes that every reader of event-style history knows; it drops a line with another.
+const commonErrors: ReadonlySet<unknown> = new Set([
+  "context_window_exceeded",
+  "usage_limit_exceeded",
+  "internal_server_error",
+  "unauthorized",
+  "bad_request"
+])
+
+const errorEvent = ({ codex_error_info, message }: RecordedError): RecordDraft =>
+  event({
+    type: "error",
+    message,
+    codex_error_info:
+      typeof codex_error_info === "object" || commonErrors.has(codex_error_info) ? codex_error_info : "other"
+  })
+
+/**
+ * The turn is over: done, or failed with `error`. Older readers of event-style history know of a failure only by an event
+ * of its own.
+ */
 export const turnCompleted = (
   place: TurnPlace,
   span: Span,
   lastMessage: string | null,
   error: RecordedError | null
 ): ReadonlyArray<RecordDraft> => [
+  ...(error === null || place.mode === "paginated" ? [] : [errorEvent(error)]),
   event({
     type: "task_complete",
     turn_id: place.turnId,

@@ -142,6 +142,8 @@ const make = Effect.fnUntraced(function* (policy: Policy) {
           : Deferred.fail(found.answered, new AnswerRefused({ method, detail: answer.message }))
       }),
     pending: (threadId) =>
-      Array.from(open.values(), ({ request }) => request).filter(({ question }) => question.params.threadId === threadId)
+      Array.from(open.values(), ({ request }) => request).filter(
+        ({ question }) => question.params.threadId === threadId
+      )
   })
 })

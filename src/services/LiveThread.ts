@@ -5,7 +5,7 @@
  * before anyone is told. So there is one serial history, and any instant between two happenings is a cut
  * at which a client can join: what came before is in its snapshot, what comes after reaches it as events.
  */
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, Option, type Scope, Semaphore, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, type Scope, Semaphore, Stream } from "effect"
 import type { SecureRandom } from "effect/crypto"
 import type { AgentEvent } from "../domain/AgentEvent.ts"
 import { ItemId, type ThreadId, TurnId } from "../domain/Ids.ts"
@@ -22,6 +22,7 @@ import { turnError } from "../domain/TurnFailure.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
 import { withView } from "../domain/TurnPage.ts"
 import { type Agent, AgentError, CurrentTurn } from "./Agent.ts"
+import { failureOf, recordedError, unknownFailure } from "./AgentFailure.ts"
 import type { NotificationDelivery } from "./NotificationDelivery.ts"
 import type { RolloutWriteFailed } from "./RolloutWriter.ts"
 import { InvalidRequest, ThreadReadOnly } from "./ThreadError.ts"
@@ -90,31 +91,6 @@ interface Running {
   fiber: Fiber.Fiber<void> | null
 }
 
-const errorCodes: { readonly [K in AgentError["kind"]]: string } = {
-  noModel: "other",
-  unauthorized: "unauthorized",
-  badRequest: "bad_request",
-  usageLimitExceeded: "usage_limit_exceeded",
-  rateLimitExceeded: "rate_limit_exceeded",
-  serverOverloaded: "server_overloaded",
-  internalServerError: "internal_server_error",
-  connectionFailed: "http_connection_failed",
-  streamDisconnected: "response_stream_disconnected",
-  contextWindowExceeded: "context_window_exceeded",
-  stepLimit: "other",
-  toolFailed: "other",
-  other: "other"
-}
-const withStatus: ReadonlySet<AgentError["kind"]> = new Set(["connectionFailed", "streamDisconnected"])
-
-const recordedError = (error: AgentError): TurnLines.RecordedError => {
-  const code = errorCodes[error.kind]
-  return {
-    message: error.message,
-    codex_error_info: withStatus.has(error.kind) ? { [code]: { http_status_code: error.httpStatus } } : code
-  }
-}
-
 /** Makes a thread live. Its turns run, and its journal is open, for as long as the scope lasts. */
 export const make = Effect.fnUntraced(function* (
   journal: ThreadJournal,
@@ -135,7 +111,11 @@ export const make = Effect.fnUntraced(function* (
   const publish = (notification: Notification) => delivery.publish(threadId, notification)
 
   const status = (): ThreadStatus =>
-    running !== null ? { type: "active", activeFlags: services.waiting() } : failed ? { type: "systemError" } : { type: "idle" }
+    running !== null
+      ? { type: "active", activeFlags: services.waiting() }
+      : failed
+        ? { type: "systemError" }
+        : { type: "idle" }
   const tellStatus = Effect.suspend(() =>
     delivery.broadcast({ method: "thread/status/changed", params: { threadId, status: status() } })
   )
@@ -153,8 +133,10 @@ export const make = Effect.fnUntraced(function* (
     )
   }
 
-  const itemOf = (active: Running) => (id: string): ThreadItem | undefined =>
-    recordedTurn(active.place.turnId)?.items.findLast((item) => item.id === id)
+  const itemOf =
+    (active: Running) =>
+    (id: string): ThreadItem | undefined =>
+      recordedTurn(active.place.turnId)?.items.findLast((item) => item.id === id)
 
   /** Writes what a change brings, then tells of it. */
   const apply = (active: Running, changes: ReadonlyArray<TurnItems.Change>) =>
@@ -177,15 +159,14 @@ export const make = Effect.fnUntraced(function* (
   ) {
     const id = mode === "paginated" ? yield* random.uuidV7() : journal.nextItemId()
     yield* journal.append([...before, ...TurnLines.userMessage(active.place, id, input, clientId, now)])
-    return Effect.suspend(() => {
-      const item = itemOf(active)(id)
-      if (item === undefined) return Effect.void
-      const at = { item, threadId, turnId: active.place.turnId }
-      return Effect.andThen(
-        publish({ method: "item/started", params: { ...at, startedAtMs: now } }),
-        publish({ method: "item/completed", params: { ...at, completedAtMs: now } })
-      )
-    })
+    const item = itemOf(active)(id)
+    if (item === undefined) return nothingToTell
+    const at = { item, threadId, turnId: active.place.turnId }
+    const told: ReadonlyArray<Notification> = [
+      { method: "item/started", params: { ...at, startedAtMs: now } },
+      { method: "item/completed", params: { ...at, completedAtMs: now } }
+    ]
+    return told
   })
 
   const report = Effect.fnUntraced(function* (active: Running, event: Extract<AgentEvent, { _tag: "UsageReport" }>) {
@@ -251,7 +232,9 @@ export const make = Effect.fnUntraced(function* (
       reason === null
         ? null
         : turnError(
-            reason._tag === "AgentError" ? recordedError(reason) : { message: reason.message, codex_error_info: "other" }
+            reason._tag === "AgentError"
+              ? recordedError(reason)
+              : { message: reason.message, codex_error_info: "other" }
           )
     if (told !== null) {
       const { turnId } = active.place
@@ -310,7 +293,11 @@ export const make = Effect.fnUntraced(function* (
           }
         )
         if (summary.trim() === "") {
-          return yield* new AgentError({ kind: "other", detail: "the agent gave no summary to compact with", httpStatus: null })
+          return yield* new AgentError({
+            kind: "other",
+            detail: "the agent gave no summary to compact with",
+            httpStatus: null
+          })
         }
         const message = Compaction.summaryMessage(summary)
         const write = Effect.gen(function* () {
@@ -326,28 +313,37 @@ export const make = Effect.fnUntraced(function* (
       })
 
   const readOnly = () =>
-    Effect.suspend(() => (broken === null ? Effect.void : Effect.fail(new ThreadReadOnly({ threadId, detail: broken.message }))))
+    Effect.suspend(() =>
+      broken === null ? Effect.void : Effect.fail(new ThreadReadOnly({ threadId, detail: broken.message }))
+    )
   const becomeReadOnly = (error: RolloutWriteFailed) =>
     Effect.suspend(() => {
       broken = error
       return Effect.fail(new ThreadReadOnly({ threadId, detail: error.message }))
     })
 
-  const add = Effect.fnUntraced(function* (active: Running, input: ReadonlyArray<UserInput>, clientId: string | null) {
-    if (active.kind === "compaction") {
-      return yield* new InvalidRequest({ field: "input", detail: "cannot steer a compaction; wait until it is done" })
-    }
-    const now = yield* Clock.currentTimeMillis
-    yield* apply(active, active.items.settle(now))
-    yield* yield* say(active, input, clientId, now, [])
-    active.steered.push(...input)
-  }, Effect.catchTag("RolloutWriteFailed", becomeReadOnly))
+  const add = Effect.fnUntraced(
+    function* (active: Running, input: ReadonlyArray<UserInput>, clientId: string | null) {
+      if (active.kind === "compaction") {
+        return yield* new InvalidRequest({ field: "input", detail: "cannot steer a compaction; wait until it is done" })
+      }
+      const now = yield* Clock.currentTimeMillis
+      yield* apply(active, active.items.settle(now))
+      yield* Effect.forEach(yield* say(active, input, clientId, now, []), publish, { discard: true })
+      active.steered.push(...input)
+    },
+    Effect.catchTag("RolloutWriteFailed", becomeReadOnly)
+  )
 
   /** Writes the beginning of a turn, with what `first` adds, and tells of it; `work` is what the turn does. */
   const begin = Effect.fnUntraced(function* (
     kind: Running["kind"],
     under: ThreadSettings,
-    first: (active: Running, now: number, lines: ReadonlyArray<TurnLines.RecordDraft>) => Effect.Effect<Effect.Effect<void>, RolloutWriteFailed>,
+    first: (
+      active: Running,
+      now: number,
+      lines: ReadonlyArray<TurnLines.RecordDraft>
+    ) => Effect.Effect<ReadonlyArray<Notification>, RolloutWriteFailed>,
     work: (active: Running) => Work
   ) {
     const now = yield* Clock.currentTimeMillis
@@ -373,25 +369,30 @@ export const make = Effect.fnUntraced(function* (
     yield* tellStatus
     const turn = { ...opened(place.turnId), startedAt: Math.floor(now / 1000) }
     yield* publish({ method: "turn/started", params: { threadId, turn } })
-    yield* tell
+    yield* Effect.forEach(tell, publish, { discard: true })
     active.fiber = yield* Effect.forkIn(run(active, history, work(active)), scope)
     return opened(place.turnId)
   })
 
-  const startTurn = Effect.fn("LiveThread.startTurn")(function* (request: TurnRequest) {
-    yield* readOnly()
-    if (running !== null) {
-      const { place } = running
-      yield* add(running, request.input, request.clientMessageId)
-      return turns().findLast((turn) => turn.id === place.turnId) ?? opened(place.turnId)
-    }
-    return yield* begin(
-      "conversation",
-      request.settings,
-      (active, now, lines) => say(active, request.input, request.clientMessageId, now, lines),
-      (active) => converse(active, request.input)
-    )
-  }, Effect.catchTag("RolloutWriteFailed", becomeReadOnly), Effect.uninterruptible, alone)
+  const startTurn = Effect.fn("LiveThread.startTurn")(
+    function* (request: TurnRequest) {
+      yield* readOnly()
+      if (running !== null) {
+        const { place } = running
+        yield* add(running, request.input, request.clientMessageId)
+        return turns().findLast((turn) => turn.id === place.turnId) ?? opened(place.turnId)
+      }
+      return yield* begin(
+        "conversation",
+        request.settings,
+        (active, now, lines) => say(active, request.input, request.clientMessageId, now, lines),
+        (active) => converse(active, request.input)
+      )
+    },
+    Effect.catchTag("RolloutWriteFailed", becomeReadOnly),
+    Effect.uninterruptible,
+    alone
+  )
 
   const compact = Effect.gen(function* () {
     yield* readOnly()
@@ -412,7 +413,8 @@ export const make = Effect.fnUntraced(function* (
           startedAtMs: mode === "paginated" ? now : null,
           completedAtMs: null
         }
-        return publish({ method: "item/started", params: { item, threadId, turnId, startedAtMs: now } })
+        const told: Notification = { method: "item/started", params: { item, threadId, turnId, startedAtMs: now } }
+        return [told]
       }),
       (active) => summarize(active, id)
     )
@@ -440,34 +442,34 @@ export const make = Effect.fnUntraced(function* (
     alone,
     startTurn,
     compact,
-    steer: Effect.fn("LiveThread.steer")(function* (turnId, input, clientMessageId) {
-      yield* readOnly()
-      const active = yield* expected(turnId, "expectedTurnId", "no active turn to steer")
-      yield* add(active, input, clientMessageId)
-      return active.place.turnId
-    }, Effect.uninterruptible, alone),
+    steer: Effect.fn("LiveThread.steer")(
+      function* (turnId, input, clientMessageId) {
+        yield* readOnly()
+        const active = yield* expected(turnId, "expectedTurnId", "no active turn to steer")
+        yield* add(active, input, clientMessageId)
+        return active.place.turnId
+      },
+      Effect.uninterruptible,
+      alone
+    ),
     interrupt: Effect.fn("LiveThread.interrupt")(function* (turnId) {
       yield* cancel(yield* alone(expected(turnId, "turnId", "no active turn to interrupt")))
     }),
     stop: Effect.suspend(() => (running === null ? Effect.void : cancel(running))),
-    record: Effect.fn("LiveThread.record")(function* (records, what) {
-      yield* readOnly()
-      if (running !== null) {
-        return yield* new InvalidRequest({ field: "threadId", detail: `Cannot ${what} while a turn is in progress.` })
-      }
-      yield* journal.append(records)
-    }, Effect.catchTag("RolloutWriteFailed", becomeReadOnly))
+    record: Effect.fn("LiveThread.record")(
+      function* (records, what) {
+        yield* readOnly()
+        if (running !== null) {
+          return yield* new InvalidRequest({ field: "threadId", detail: `Cannot ${what} while a turn is in progress.` })
+        }
+        yield* journal.append(records)
+      },
+      Effect.catchTag("RolloutWriteFailed", becomeReadOnly)
+    )
   }
 })
 
-const unknownFailure = new AgentError({ kind: "other", detail: "the turn failed for a reason that is in the log", httpStatus: null })
-
-/** The failure that ended something; null when it was only interrupted. A defect is a failure whose reason is in the log. */
-const failureOf = <E>(cause: Cause.Cause<E>): E | AgentError | null => {
-  const found = Cause.findErrorOption(cause)
-  if (Option.isSome(found)) return found.value
-  return Cause.hasInterruptsOnly(cause) ? null : unknownFailure
-}
+const nothingToTell: ReadonlyArray<Notification> = []
 
 /** A turn that has just begun, as its starter is told. */
 const opened = (id: TurnId): Turn => ({

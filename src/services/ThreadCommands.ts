@@ -156,7 +156,9 @@ const make = Effect.gen(function* () {
     }),
     setName: Effect.fn("ThreadCommands.setName")(function* (threadId, name) {
       const threadName = name.trim()
-      if (threadName === "") return yield* new InvalidRequest({ field: "name", detail: "thread name must not be empty" })
+      if (threadName === "") {
+        return yield* new InvalidRequest({ field: "name", detail: "thread name must not be empty" })
+      }
       if ((yield* threads.find(threadId)) === undefined) yield* store.locate(threadId, { archived: true })
       yield* store.setName(threadId, threadName)
       yield* delivery.broadcast({ method: "thread/name/updated", params: { threadId, threadName } })
@@ -176,7 +178,7 @@ const make = Effect.gen(function* () {
     remove: Effect.fn("ThreadCommands.remove")(function* (threadId) {
       const stored = yield* Effect.result(store.locate(threadId, { archived: true }))
       const wasLoaded = (yield* threads.find(threadId)) !== undefined
-      if (Result.isFailure(stored) && !wasLoaded) return yield* Effect.fail(stored.failure)
+      if (Result.isFailure(stored) && !wasLoaded) return yield* stored.failure
       yield* threads.unload(threadId)
       if (Result.isSuccess(stored)) yield* store.remove(threadId)
       yield* delivery.broadcast({ method: "thread/deleted", params: { threadId } })

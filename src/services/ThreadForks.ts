@@ -100,7 +100,12 @@ export const make = Effect.gen(function* () {
       // One instant of the thread's history: what it adds from now on is not part of the copy.
       return yield* loaded.alone(
         Effect.sync(() => ({
-          session: { meta: journal.meta, mode: journal.mode, projected: journal.projected(), segments: journal.segments() },
+          session: {
+            meta: journal.meta,
+            mode: journal.mode,
+            projected: journal.projected(),
+            segments: journal.segments()
+          },
           remembered: loaded.settings(),
           read: journal.read
         }))

@@ -78,11 +78,11 @@ export type Replayed = ReplayedStage
 export class ThreadLifecycle extends Context.Service<
   ThreadLifecycle,
   {
-    readonly resume: (connection: Connection, request: ResumeRequest) => Effect.Effect<Attached, ThreadError, Scope.Scope>
-    readonly start: (
+    readonly resume: (
       connection: Connection,
-      request: StartRequest
+      request: ResumeRequest
     ) => Effect.Effect<Attached, ThreadError, Scope.Scope>
+    readonly start: (connection: Connection, request: StartRequest) => Effect.Effect<Attached, ThreadError, Scope.Scope>
     readonly fork: (connection: Connection, request: ForkRequest) => Effect.Effect<Attached, ThreadError, Scope.Scope>
     /** Sends the restored usage to the connection of the receipt, once; nothing when no turn owns any. */
     readonly replay: (receipt: ResponseReceipt, attached: Attached) => Effect.Effect<Replayed>

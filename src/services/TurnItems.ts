@@ -78,14 +78,11 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
   const calls = new Map<string, OpenCall>()
 
   const times = (startedAt: number): ItemTimes =>
-    mode === "paginated"
-      ? { startedAtMs: startedAt, completedAtMs: null }
-      : { startedAtMs: null, completedAtMs: null }
+    mode === "paginated" ? { startedAtMs: startedAt, completedAtMs: null } : { startedAtMs: null, completedAtMs: null }
 
   // Paginated histories name their items: the turn's id makes them unique in the thread.
   let named = 0
-  const itemId = (prefix: string) =>
-    ItemId.make(mode === "paginated" ? `${prefix}${turnId}_${named++}` : nextItemId())
+  const itemId = (prefix: string) => ItemId.make(mode === "paginated" ? `${prefix}${turnId}_${named++}` : nextItemId())
 
   const reasoningItem = (open: OpenReasoning): ReasoningItem => ({
     type: "reasoning",
@@ -107,9 +104,7 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
     ...times(call.startedAt)
   })
   const currentItem = (open: OpenText | OpenReasoning): ThreadItem =>
-    open.kind === "text"
-      ? agentMessage(open.id, open.text, null, null, times(open.startedAt))
-      : reasoningItem(open)
+    open.kind === "text" ? agentMessage(open.id, open.text, null, null, times(open.startedAt)) : reasoningItem(open)
 
   const tell = (...notifications: ReadonlyArray<Notification>): Change => ({
     records: [],

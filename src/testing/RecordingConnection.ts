@@ -7,7 +7,12 @@
  */
 import { Effect, Pull, Schema, type Scope } from "effect"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
-import { type Notification, type NotificationMethod, type NotificationParams, threadOf } from "../domain/Notification.ts"
+import {
+  type Notification,
+  type NotificationMethod,
+  type NotificationParams,
+  threadOf
+} from "../domain/Notification.ts"
 import {
   type ConnectOptions,
   type Connection,

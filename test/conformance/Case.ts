@@ -63,7 +63,7 @@ export const judge = (aCase: Pick<Case, "expected" | "deviates">, origin: Origin
     const foretold = deviation !== undefined && Object.hasOwn(deviation.shows, name)
     const wanted = foretold ? plain(own(deviation.shows, name)) : ours
     const got = plain(own(seen, name))
-    if (!Object.hasOwn(aCase.expected, name)) problems.push(`${name}: observed, but nothing is expected of it: ${show(got)}`)
+    if (!Object.hasOwn(aCase.expected, name)) problems.push(`${name}: nothing is expected of it, got ${show(got)}`)
     else if (foretold && Equal.equals(wanted, ours)) problems.push(`${name}: listed as a deviation, but is none`)
     else if (!Equal.equals(got, wanted)) problems.push(`${name}: expected ${show(wanted)}, got ${show(got)}`)
   }
@@ -75,20 +75,27 @@ export const judge = (aCase: Pick<Case, "expected" | "deviates">, origin: Origin
 }
 
 /** Runs a case against a peer, over a home of its own. */
-export const run = Effect.fn("Case.run")(
-  function* (aCase: Case, peer: Peer): Effect.fn.Return<Verdict, ServerGone | PeerUnavailable, Scope.Scope> {
-    const clients = aCase.clients ?? 1
-    if (clients > 1 && !peer.manyClients) return { _tag: "NotApplicable" }
-    const home = yield* makeHome(aCase.files)
-    const serve = peer.serve(home, clients)
-    const server = yield* Effect.cached(Effect.provideService(serve, Scope.Scope, yield* Effect.scope))
-    const connect: Stage["connect"] = (options) => Effect.flatMap(server, (started) => started.connect(options))
-    return judge(aCase, peer.origin, yield* aCase.script({ home, serve, connect }))
-  },
-  Effect.scoped,
-  Effect.catchTag("PeerUnavailable", (error) => Effect.succeed<Verdict>({ _tag: "Unavailable", reason: error.message })),
-  Effect.catchTag("ServerGone", (error) => Effect.succeed<Verdict>({ _tag: "Failed", problems: [error.message] }))
-)
+export const run = (aCase: Case, peer: Peer): Effect.Effect<Verdict> =>
+  Effect.catchTags(watch(aCase, peer), {
+    PeerUnavailable: ({ message }) =>
+      Effect.succeed<Verdict>(
+        peer.origin === "rethread" ? { _tag: "Failed", problems: [message] } : { _tag: "Unavailable", reason: message }
+      ),
+    ServerGone: ({ message }) => Effect.succeed<Verdict>({ _tag: "Failed", problems: [message] })
+  })
+
+const watch = Effect.fn("Case.run")(function* (
+  aCase: Case,
+  peer: Peer
+): Effect.fn.Return<Verdict, ServerGone | PeerUnavailable, Scope.Scope> {
+  const clients = aCase.clients ?? 1
+  if (clients > 1 && !peer.manyClients) return { _tag: "NotApplicable" }
+  const home = yield* makeHome(aCase.files)
+  const serve = peer.serve(home, clients)
+  const server = yield* Effect.cached(Effect.provideService(serve, Scope.Scope, yield* Effect.scope))
+  const connect: Stage["connect"] = (options) => Effect.flatMap(server, (started) => started.connect(options))
+  return judge(aCase, peer.origin, yield* aCase.script({ home, serve, connect }))
+}, Effect.scoped)
 
 // What scripts say of frames.
 
@@ -121,7 +128,7 @@ const counts = (usage: unknown): string =>
     .join(" ")
 
 /** A usage notification in short: whose it is, the counters (total, input, cached, output, reasoning), the window. */
-export const usageOf = (notification: unknown): JsonRecord => ({
+const usageOf = (notification: unknown): JsonRecord => ({
   turnId: at(notification, "params", "turnId"),
   total: counts(at(notification, "params", "tokenUsage", "total")),
   last: counts(at(notification, "params", "tokenUsage", "last")),

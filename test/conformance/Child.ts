@@ -17,7 +17,7 @@ export interface Program {
 }
 
 /** A line or frame as JSON; text that is none is kept, so that it shows. */
-export const frameOf = (text: string): JsonRecord =>
+const frameOf = (text: string): JsonRecord =>
   Option.getOrElse(Option.filter(parseExact(text), isRecord), () => ({ text }))
 
 const start = ({ args, command, env }: Program): Effect.Effect<ChildProcessWithoutNullStreams, never, Scope.Scope> =>

@@ -5,7 +5,7 @@
  * asks once more about every thread that it asked about (a server answers the requests about one thread in order), then
  * something cheap, and returns when that is answered.
  */
-import { Cause, type Duration, Effect, Pull, Schema, type Scope } from "effect"
+import { type Cause, type Duration, Effect, Pull, Schema, type Scope } from "effect"
 import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
 
 /** A connection as frames. */

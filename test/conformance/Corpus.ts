@@ -80,17 +80,14 @@ export const homeOf = Effect.fnUntraced(function* (row: CorpusRow): Effect.fn.Re
 })
 
 /** A value of ours with the home's directory called as in the corpus. */
-export const withoutHome = (value: unknown, home: Home): unknown =>
+const withoutHome = (value: unknown, home: Home): unknown =>
   Option.getOrNull(parseExact(printExact(value ?? null).replaceAll(home.directory, "/codex-home")))
 
 /** Where `ours` lacks what `genuine` has: paths with both values. */
 export const lacking = (genuine: unknown, ours: unknown, path: string): ReadonlyArray<string> => {
   if (Array.isArray(genuine) && Array.isArray(ours)) {
     const lengths = genuine.length === ours.length ? [] : [`${path}: ${genuine.length} entries, ours ${ours.length}`]
-    return [
-      ...lengths,
-      ...genuine.flatMap((value: unknown, index) => lacking(value, ours[index], `${path}/${index}`))
-    ]
+    return [...lengths, ...genuine.flatMap((value: unknown, index) => lacking(value, ours[index], `${path}/${index}`))]
   }
   if (isRecord(genuine) && isRecord(ours)) {
     return Object.keys(genuine).flatMap((key) => lacking(own(genuine, key), own(ours, key), `${path}/${key}`))
@@ -151,7 +148,9 @@ export const differences = (server: string, genuine: Answer, ours: JsonRecord): 
     ...lacking(comparableThread(genuine.thread, server), comparableThread(own(ours, "thread"), server), "thread"),
     ...lacking(genuine.turns ?? null, own(ours, "turns"), "turns"),
     ...lacking(comparableResponse(genuine.response), comparableResponse(own(ours, "response")), "response"),
-    ...((told === null) === (usage === null) ? lacking(told, usage, "usage") : [`usage sent: ${told !== null}, ours ${usage !== null}`])
+    ...((told === null) === (usage === null)
+      ? lacking(told, usage, "usage")
+      : [`usage sent: ${told !== null}, ours ${usage !== null}`])
   ]
 }
 

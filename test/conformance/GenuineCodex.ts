@@ -42,10 +42,13 @@ const install = (folder: string, version: Version): Effect.Effect<void, PeerUnav
   })
 
 /** The absolute path of a version's program, installed if it has to be. */
-export const binary = Effect.fn("GenuineCodex.binary")(function* (version: Version) {
+const binary = Effect.fn("GenuineCodex.binary")(function* (version: Version) {
   const folder = join(yield* Effect.orDie(cacheFolder), version)
   const packages = join(folder, "node_modules", "@openai")
   if (!existsSync(packages)) yield* install(folder, version)
+  if (!existsSync(packages)) {
+    return yield* new PeerUnavailable({ peer: `codex ${version}`, reason: "npm installed nothing" })
+  }
   const found = readdirSync(packages, { recursive: true, withFileTypes: true }).find(
     (entry) => entry.isFile() && entry.name === "codex" && entry.parentPath.includes("vendor")
   )
@@ -54,13 +57,11 @@ export const binary = Effect.fn("GenuineCodex.binary")(function* (version: Versi
     : join(found.parentPath, found.name)
 })
 
-/** Genuine Codex: over stdio, or over WebSocket where a case needs two clients. */
-export const peer = (version: Version): Peer => ({
-  name: `codex ${version}`,
-  origin: version,
-  manyClients: true,
-  serve: Effect.fnUntraced(function* (home, clients) {
-    const command = yield* binary(version)
+/** Genuine Codex: over stdio, or over WebSocket where a case needs two clients. It is looked for, or installed, once. */
+export const peer = Effect.fnUntraced(function* (version: Version) {
+  const found = yield* Effect.cached(binary(version))
+  const serve: Peer["serve"] = Effect.fnUntraced(function* (home, clients) {
+    const command = yield* found
     const program = (...args: ReadonlyArray<string>): Program => ({
       command,
       args: ["app-server", ...args],
@@ -74,4 +75,5 @@ export const peer = (version: Version): Peer => ({
     const url = yield* listening(program("--listen", "ws://127.0.0.1:0"))
     return { connect: (options) => Effect.flatMap(webSocket(url), (wire) => connect(wire, options, { patience })) }
   })
+  return { name: `codex ${version}`, origin: version, manyClients: true, serve } satisfies Peer
 })

@@ -75,7 +75,9 @@ export const make = Effect.fnUntraced(function* (
         new Map(
           rolloutsUnder(directory).map((path) => [
             path,
-            createHash("sha256").update(readFileSync(at(path))).digest("hex")
+            createHash("sha256")
+              .update(readFileSync(at(path)))
+              .digest("hex")
           ])
         )
     ),

@@ -33,9 +33,7 @@ export const server = (home: string): Layer.Layer<JsonRpcServer> =>
   )
 
 /** A server in this process, for as long as the scope lasts. */
-export const serveInProcess = Effect.fnUntraced(function* (
-  home: string
-): Effect.fn.Return<Server, never, Scope.Scope> {
+const serveInProcess = Effect.fnUntraced(function* (home: string): Effect.fn.Return<Server, never, Scope.Scope> {
   const context = yield* Layer.build(Layer.fresh(server(home)))
   return {
     connect: Effect.fnUntraced(function* (options) {
@@ -84,29 +82,23 @@ export class Bundle extends Context.Service<
 }
 
 /** Rethread as the program, over stdio. */
-export const overStdio = Effect.map(
-  Bundle,
-  ({ program }): Peer => ({
-    name: "rethread stdio",
-    origin: "rethread",
-    manyClients: false,
-    serve: (home) =>
-      Effect.succeed({
-        connect: (options) => Effect.flatMap(stdio(program(home.directory)), (wire) => connect(wire, options))
-      })
-  })
-)
+export const overStdio = Effect.map(Bundle, ({ program }): Peer => ({
+  name: "rethread stdio",
+  origin: "rethread",
+  manyClients: false,
+  serve: (home) =>
+    Effect.succeed({
+      connect: (options) => Effect.flatMap(stdio(program(home.directory)), (wire) => connect(wire, options))
+    })
+}))
 
 /** Rethread as the program, over WebSocket. */
-export const overWebSocket = Effect.map(
-  Bundle,
-  ({ program }): Peer => ({
-    name: "rethread ws",
-    origin: "rethread",
-    manyClients: true,
-    serve: Effect.fnUntraced(function* (home) {
-      const url = yield* listening(program(home.directory, "--listen", "ws://127.0.0.1:0"))
-      return { connect: (options) => Effect.flatMap(webSocket(url), (wire) => connect(wire, options)) }
-    })
+export const overWebSocket = Effect.map(Bundle, ({ program }): Peer => ({
+  name: "rethread ws",
+  origin: "rethread",
+  manyClients: true,
+  serve: Effect.fnUntraced(function* (home) {
+    const url = yield* listening(program(home.directory, "--listen", "ws://127.0.0.1:0"))
+    return { connect: (options) => Effect.flatMap(webSocket(url), (wire) => connect(wire, options)) }
   })
-)
+}))

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Console, Effect } from "effect"
-import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
+import { isRecord, type JsonRecord } from "../../src/domain/Json.ts"
 import { at, usages } from "./Case.ts"
 import * as Corpus from "./Corpus.ts"
 import { differences } from "./differences.ts"
@@ -56,10 +56,16 @@ const leaves = (value: unknown): number => {
 const percent = (part: number, all: number): string => `${((100 * part) / all).toFixed(2)} %`
 
 const check = Effect.fnUntraced(function* (some: ReadonlyArray<Corpus.CorpusRow>, peer: Peer) {
-  const answers = yield* Effect.forEach(some, (row) => Effect.map(resume(row, peer), (answer) => ({ row, ...answer })), {
-    concurrency: 4
-  })
-  const problems = answers.flatMap(({ found, row }) => problemsOf(row, found).map((problem) => `${row.name}: ${problem}`))
+  const answers = yield* Effect.forEach(
+    some,
+    (row) => Effect.map(resume(row, peer), (answer) => ({ row, ...answer })),
+    {
+      concurrency: 4
+    }
+  )
+  const problems = answers.flatMap(({ found, row }) =>
+    problemsOf(row, found).map((problem) => `${row.name}: ${problem}`)
+  )
   assert.deepStrictEqual(problems, [])
   for (const { unchanged } of answers) assert.deepStrictEqual(unchanged[0], unchanged[1])
   return answers
@@ -90,16 +96,14 @@ describe("the corpus", () => {
     5 * minutes
   )
 
-  it.live(
-    "every listed difference is about a rollout of the corpus",
-    () =>
-      Effect.gen(function* () {
-        const names = new Set(rows.map((row) => row.name))
-        const unknown = [...differences.keys()].filter((name) => !names.has(name))
-        // The part in the repository holds few of them.
-        assert.deepStrictEqual(whole ? unknown : [], [])
-        assert.strictEqual(names.size, rows.length)
-      })
+  it.live("every listed difference is about a rollout of the corpus", () =>
+    Effect.gen(function* () {
+      const names = new Set(rows.map((row) => row.name))
+      const unknown = [...differences.keys()].filter((name) => !names.has(name))
+      // The part in the repository holds few of them.
+      assert.deepStrictEqual(whole ? unknown : [], [])
+      assert.strictEqual(names.size, rows.length)
+    })
   )
 })
 
@@ -146,7 +150,7 @@ const forkProblems = Effect.fnUntraced(function* (row: Corpus.CorpusRow) {
   return [
     ...changed,
     ...unequal(turns(source), turns(fork), "turns").filter((difference) => !impliedIds.test(difference)),
-    ...unequal(own(Object(usage(source)), "tokenUsage"), own(Object(usage(fork)), "tokenUsage"), "usage"),
+    ...unequal(at(usage(source), "tokenUsage"), at(usage(fork), "tokenUsage"), "usage"),
     ...unequal(at(fork, "result", "thread"), at(cold, "result", "thread"), "cold thread"),
     ...unequal(usage(fork), usage(cold), "cold usage"),
     ...unequal(told, toldCold, "cold notification")
@@ -161,13 +165,13 @@ describe("forks of the corpus", () => {
         const found = yield* Effect.forEach(
           rows,
           (row) =>
-            Effect.map(
-              forkProblems(row),
-              (problems) => problems?.map((problem) => `${row.name}: ${problem}`) ?? null
-            ),
+            Effect.map(forkProblems(row), (problems) => problems?.map((problem) => `${row.name}: ${problem}`) ?? null),
           { concurrency: 4 }
         )
-        assert.deepStrictEqual(found.flatMap((problems) => problems ?? []), [])
+        assert.deepStrictEqual(
+          found.flatMap((problems) => problems ?? []),
+          []
+        )
         assert.isAtLeast(found.filter((problems) => problems !== null).length, Math.floor(rows.length * 0.8))
       }),
     5 * minutes

@@ -46,7 +46,10 @@ export const differences: ReadonlyMap<string, Difference> = new Map<string, Diff
       because: "items of turns that nothing tells of are not shown, so there is nothing to page back through"
     }
   ],
-  ["gen/0.20.0/exec_basic 19306175-892d-40d6-a908-525d973c5d6e", { kind: "served", because: "Reading: the bare format of early 2025" }],
+  [
+    "gen/0.20.0/exec_basic 19306175-892d-40d6-a908-525d973c5d6e",
+    { kind: "served", because: "Reading: the bare format of early 2025" }
+  ],
   ["gen/0.135.0/names_archive 01a202b2-d2c1-76f1-aea0-f5ec04edd38e", named],
   ["gen/0.135.0/resume_continue 01a202b2-851a-70c2-aa3a-ec13b84a78f7", named],
   ["gen/0.169.0/resume_continue_legacy 01a202a9-73bd-7132-aafa-4c51d260c22f", named]

@@ -21,9 +21,7 @@ describe("in process", () => {
 
 layer(RethreadPeers.Bundle.layer, { excludeTestServices: true })("the program", (it) => {
   for (const aCase of forOneClient) {
-    it.effect(`stdio: ${aCase.name}`, () =>
-      Effect.flatMap(RethreadPeers.overStdio, (peer) => holds(aCase, peer))
-    )
+    it.effect(`stdio: ${aCase.name}`, () => Effect.flatMap(RethreadPeers.overStdio, (peer) => holds(aCase, peer)))
   }
   for (const aCase of allCases) {
     it.effect(`ws: ${aCase.name}`, () => Effect.flatMap(RethreadPeers.overWebSocket, (peer) => holds(aCase, peer)))

@@ -198,9 +198,9 @@ const depthOf = (value: unknown): number => {
   let level: ReadonlyArray<unknown> = [value]
   let depth = 0
   while (level.length > 0) {
-    const inside = level.filter((entry) => typeof entry === "object" && entry !== null)
+    const inside = level.filter((entry): entry is object => typeof entry === "object" && entry !== null)
     if (inside.length > 0) depth++
-    level = inside.flatMap((entry): ReadonlyArray<unknown> => Object.values(Object(entry)))
+    level = inside.flatMap((entry): ReadonlyArray<unknown> => Object.values(entry))
   }
   return depth
 }
@@ -213,8 +213,7 @@ const parsed = (text: string): { readonly value: unknown } | null => {
   }
 }
 
-const validId = (id: unknown): boolean =>
-  typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))
+const validId = (id: unknown): boolean => typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))
 
 /** The id of the answer that a frame is owed, as JSON text; null for none. */
 export const owedTo = (text: string): string | null => {

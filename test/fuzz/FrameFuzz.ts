@@ -4,7 +4,7 @@
  * logged as an error.
  */
 import { Effect, Layer, Logger, Schema, type Scope } from "effect"
-import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
+import { isRecord, type JsonRecord, own, printExact } from "../../src/domain/Json.ts"
 import * as InProcessTransport from "../../src/rpc/codex/InProcessTransport.ts"
 import { paginated, rollout } from "../../src/testing/RolloutBuilder.ts"
 import * as Home from "../conformance/Home.ts"
@@ -34,16 +34,24 @@ const perBatch = 40
 const limit = "30 seconds"
 
 /** The thread that only the sensible client asks for. */
-const canary = rollout(options(900)).turn({ id: "C1", usage: spent(120) }).turn({ id: null, usage: spent(360) }).build()
+const canary = rollout(options(900))
+  .turn({ id: "C1", usage: spent(120) })
+  .turn({ id: null, usage: spent(360) })
+  .build()
 
 const rollouts = [
   ...[1, 2, 3].map((n) => rollout(options(n)).turn({ id: `T${n}`, usage: spent(120) })),
   ...[4, 5].map((n) => rollout(options(n)).turn({ id: null, usage: true }).turn({ id: null, agent: null })),
-  rollout(options(6)).turn({ id: "T1", usage: spent(120) }).turn({ id: "T2", usage: spent(360) }).rollback(1),
+  rollout(options(6))
+    .turn({ id: "T1", usage: spent(120) })
+    .turn({ id: "T2", usage: spent(360) })
+    .rollback(1),
   rollout(options(7)).turn({ id: "T1", ends: "open" }),
   rollout(options(8, { archived: true })).turn({ id: "T1", usage: true }),
   rollout(options(9)),
-  paginated(options(10)).turn({ usage: true }).turn({ usage: spent(360) }),
+  paginated(options(10))
+    .turn({ usage: true })
+    .turn({ usage: spent(360) }),
   paginated(options(11)).turn({ usage: true }).turn({ ends: "interrupted" })
 ].map((builder) => builder.build())
 
@@ -76,8 +84,8 @@ const sensible = ["thread/resume", "thread/read", "thread/turns/list"] as const
 const lasting = (answer: JsonRecord): string => {
   const result = own(answer, "result")
   const thread = isRecord(result) ? own(result, "thread") : undefined
-  const { status: _status, ...rest } = isRecord(thread) ? thread : {}
-  return JSON.stringify([own(answer, "error"), rest, isRecord(result) ? [result["tokenUsage"], result["data"]] : null])
+  const members = isRecord(thread) ? Object.entries(thread).filter(([key]) => key !== "status") : []
+  return printExact([own(answer, "error"), members, isRecord(result) ? [result["tokenUsage"], result["data"]] : null])
 }
 
 const chunk = Effect.fnUntraced(function* (
@@ -106,14 +114,16 @@ const chunk = Effect.fnUntraced(function* (
       if (usage && isRecord(params) && params["threadId"] === canary.threadId) replays++
       return null
     }
-    const id = JSON.stringify(own(message, "id") ?? null)
+    const id = printExact(own(message, "id") ?? null)
     const answers = got.get(id) ?? []
     got.set(id, [...answers, message])
     missing--
     const error = own(message, "error")
     const data = isRecord(error) ? own(error, "data") : undefined
     if (isRecord(data) && data["type"] === "internalError") return fail(`an internal error answers ${id}`)
-    return answers.length >= (owed.get(id) ?? 0) ? fail(`an answer too many: ${JSON.stringify(message).slice(0, 300)}`) : null
+    return answers.length >= (owed.get(id) ?? 0)
+      ? fail(`an answer too many: ${printExact(message).slice(0, 300)}`)
+      : null
   }
   const answers = Effect.gen(function* () {
     while (missing > 0) {
@@ -127,7 +137,10 @@ const chunk = Effect.fnUntraced(function* (
       orElse: () =>
         Effect.fail(
           fail(
-            `no answer to ${[...owed].filter(([id, n]) => (got.get(id)?.length ?? 0) < n).map(([id]) => id).join(", ")}`
+            `no answer to ${[...owed]
+              .filter(([id, n]) => (got.get(id)?.length ?? 0) < n)
+              .map(([id]) => id)
+              .join(", ")}`
           )
         )
     })
@@ -166,21 +179,19 @@ const chunk = Effect.fnUntraced(function* (
     const method = dice.pick(sensible)
     if (method === "thread/resume") resumes++
     const answer = lasting(
-      yield* Effect.mapError(
-        ask(`canary ${sent}`, method, { threadId: canary.threadId }),
-        ({ problem }) => fail(problem, texts)
+      yield* Effect.mapError(ask(`canary ${sent}`, method, { threadId: canary.threadId }), ({ problem }) =>
+        fail(problem, texts)
       )
     )
     if (answer !== reference.get(method)) return yield* fail(`${method} is answered otherwise: ${answer}`, texts)
   }
   yield* client.end
-  const rest = yield* Effect.gen(function* () {
+  yield* Effect.gen(function* () {
     while (true) {
       const problem = receive(yield* client.receive)
       if (problem !== null) return yield* problem
     }
   }).pipe(Effect.catchTag("Done", () => Effect.void))
-  void rest
   if (replays !== resumes) return yield* fail(`${resumes} resumes of one thread had ${replays} usage notifications`)
   const ending = yield* client.ending
   if (ending !== "ended") return yield* fail(`the conversation ended with ${ending}`)

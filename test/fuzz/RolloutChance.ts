@@ -207,7 +207,10 @@ const mutateLines = (dice: Dice, text: string, ids: ReadonlyArray<string>): stri
       return put(line, line)
     case 2: {
       const other = dice.roll(lines.length)
-      return lines.with(at, lines[other] ?? "").with(other, line).join("\n")
+      return lines
+        .with(at, lines[other] ?? "")
+        .with(other, line)
+        .join("\n")
     }
     case 3:
       return put(line.slice(0, dice.roll(line.length + 1)))
@@ -219,14 +222,18 @@ const mutateLines = (dice: Dice, text: string, ids: ReadonlyArray<string>): stri
       return put(`${line}\r`)
     case 7: {
       const id = dice.any(ids) ?? ""
-      return put(line.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"T\d"/, (found) =>
-        found.startsWith('"') ? dice.pick(['"T1"', '"T2"', '"T3"', '""', "null"]) : id
-      ))
+      return put(
+        line.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"T\d"/, (found) =>
+          found.startsWith('"') ? dice.pick(['"T1"', '"T2"', '"T3"', '""', "null"]) : id
+        )
+      )
     }
     case 8:
-      return put(line.replace(/"(?:end_ordinal_exclusive|end_byte_offset|ordinal)":\d+/, (found) =>
-        found.replace(/\d+/, dice.pick(["0", "1", "7", "40", "-1", "99999999", "1.5", "null"]))
-      ))
+      return put(
+        line.replace(/"(?:end_ordinal_exclusive|end_byte_offset|ordinal)":\d+/, (found) =>
+          found.replace(/\d+/, dice.pick(["0", "1", "7", "40", "-1", "99999999", "1.5", "null"]))
+        )
+      )
     default:
       return put(
         Option.match(parseExact(line), { onNone: () => line, onSome: (value) => printExact(changed(dice, value)) })

@@ -70,11 +70,14 @@ const problemsOf = Effect.fnUntraced(function* (
   deep: boolean
 ): Effect.fn.Return<ReadonlyArray<string>, ServerGone, Scope.Scope> {
   const problems: Array<string> = []
-  const expect = (condition: boolean, problem: string) => {
-    if (!condition) problems.push(problem)
+  const expect = (condition: boolean, problem: string, ...shown: ReadonlyArray<unknown>) => {
+    if (condition) return
+    problems.push([problem, ...shown.map((value) => printExact(value ?? null).slice(0, 2000))].join(" "))
   }
   const { threadId } = set
-  const context = yield* Layer.build(server(set.files.map(({ bytes, path }) => ({ path, content: bytes, modifiedAt: 1 }))))
+  const context = yield* Layer.build(
+    server(set.files.map(({ bytes, path }) => ({ path, content: bytes, modifiedAt: 1 })))
+  )
   const files = yield* Effect.provideContext(
     MemoryFiles.use((memory) => memory.snapshot),
     context
@@ -84,7 +87,8 @@ const problemsOf = Effect.fnUntraced(function* (
   )
   const typed = (answer: JsonRecord, what: string) => {
     const type = at(answer, "error", "data", "type")
-    expect(Object.hasOwn(answer, "result") || (typeof type === "string" && type !== "internalError"), `${what}: ${JSON.stringify(answer).slice(0, 300)}`)
+    const known = typeof type === "string" && type !== "internalError"
+    expect(Object.hasOwn(answer, "result") || known, what, answer)
     return answer
   }
 
@@ -108,10 +112,16 @@ const problemsOf = Effect.fnUntraced(function* (
   if (served) {
     const ids = turnsOf(first).map((turn) => at(turn, "id"))
     const owner = at(usageOf(first), "turnId") ?? null
-    expect(ids.every((id) => typeof id === "string" && id !== ""), "a turn without an id")
-    expect(owner === null || ids.includes(owner), `usage of a turn that is not there: ${String(owner)}`)
-    expect(told.length === (owner === null ? 0 : 1), `${told.length} usage notifications, owner ${String(owner)}`)
-    expect(told.every(({ turnId }) => turnId === owner), "the notification names another turn than the result")
+    expect(
+      ids.every((id) => typeof id === "string" && id !== ""),
+      "a turn without an id"
+    )
+    expect(owner === null || ids.includes(owner), "usage of a turn that is not there:", owner)
+    expect(told.length === (owner === null ? 0 : 1), `${told.length} usage notifications, owner`, owner)
+    expect(
+      told.every(({ turnId }) => turnId === owner),
+      "the notification names another turn than the result"
+    )
     for (const [what, answer] of [
       ["rejoin", again],
       ["read", read]
@@ -120,10 +130,12 @@ const problemsOf = Effect.fnUntraced(function* (
       expect(same(usageOf(answer), usageOf(first)), `${what}: other usage than resume`)
     }
     expect(same(yield* paged(client, threadId, ids.length), ids), "turns/list: other turns than resume")
-    expect(same(shape(fork), shape(first)), `fork: other turns: ${JSON.stringify([shape(fork), shape(first)])}`)
+    expect(same(shape(fork), shape(first)), "fork: other turns:", shape(fork), shape(first))
     expect(
       same(at(usageOf(fork), "tokenUsage"), at(usageOf(first), "tokenUsage")),
-      `fork: other usage: ${JSON.stringify([usageOf(fork), usageOf(first)])}`
+      "fork: other usage:",
+      usageOf(fork),
+      usageOf(first)
     )
   }
   const after = yield* Effect.provideContext(
@@ -134,10 +146,12 @@ const problemsOf = Effect.fnUntraced(function* (
   if (deep && typeof forkId === "string") {
     const copies = Array.from(after, ([path, content]) => ({ path, content, modifiedAt: 1 }))
     const other = yield* Layer.build(server(copies))
-    const cold = yield* Effect.flatMap(Effect.provideContext(InProcessTransport.connect(), other), (wire) => connect(wire))
+    const cold = yield* Effect.flatMap(Effect.provideContext(InProcessTransport.connect(), other), (wire) =>
+      connect(wire)
+    )
     const restored = typed(yield* cold.request("thread/resume", { threadId: forkId }), "cold fork")
     expect(same(turnsOf(restored), turnsOf(fork)), "cold fork: other turns than when it was made")
-    expect(same(usageOf(restored), usageOf(fork)), `cold fork: other usage: ${JSON.stringify([usageOf(restored), usageOf(fork)])}`)
+    expect(same(usageOf(restored), usageOf(fork)), "cold fork: other usage:", usageOf(restored), usageOf(fork))
   }
   return problems
 }, Effect.scoped)

@@ -302,7 +302,9 @@ describe("a tool that does not work", () => {
       assert.deepStrictEqual(results(yield* runTurn(turnInput("go"))), [{ id: "c", output: "done", success: true }])
     }).pipe(
       Effect.provide(
-        agent(first(call(1, "c", "careful", "{}")), { approve: ({ name }) => Effect.succeed(name === "careful") })
+        agent(first(call(1, "c", "careful", "{}")), {
+          approve: ({ name }, turn) => Effect.succeed(name === "careful" && turn.turnId === "turn-1")
+        })
       )
     )
   )

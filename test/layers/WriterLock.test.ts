@@ -97,6 +97,8 @@ describe.each([{ noKernel: false }, { noKernel: true }])("a writer's lock, %o", 
     "is had by one of many who want it at once, and by each in the end",
     Effect.gen(function* () {
       const at = yield* folder
+      mkdirSync(at)
+      writeFileSync(join(at, name), dead(yield* ProcessIdentity.self))
       let holders = 0
       let most = 0
       const once: Effect.Effect<void, FileFailure, SecureRandom.SecureRandom> = Effect.scoped(
@@ -107,8 +109,13 @@ describe.each([{ noKernel: false }, { noKernel: true }])("a writer's lock, %o", 
           holders--
         })
       ).pipe(Effect.catchIf(isBusy, () => Effect.andThen(Effect.yieldNow, once)))
-      yield* Effect.forEach([1, 2, 3, 4, 5, 6], () => once, { concurrency: "unbounded" })
+      yield* Effect.forEach(Array.from({ length: 12 }), () => once, { concurrency: "unbounded" })
       assert.strictEqual(most, 1)
+      assert.isFalse(yield* isTaken(at, options))
+      assert.deepStrictEqual(
+        readdirSync(at).filter((file) => file !== ".coordination.lock"),
+        []
+      )
     })
   )
 

@@ -52,7 +52,7 @@ export const event = (type: string, fields: JsonRecord = {}): string =>
   `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
 
 /** The usage of the k-th call: input 1000+k (100 cached), output 50+k (5 reasoning). */
-export const usageOf = (k: number): JsonRecord => ({
+const usageOf = (k: number): JsonRecord => ({
   input_tokens: 1000 + k,
   input_tokens_details: { cached_tokens: 100 },
   output_tokens: 50 + k,

@@ -82,40 +82,32 @@ export const acquireWriterLock = (
   const claimByRecord = Effect.fnUntraced(function* (self: ProcessIdentity.ProcessIdentity) {
     const mine = JSON.stringify(self)
     const draft = `${file}.${yield* random.uuidV4()}`
-    const stale = `${draft}.stale`
-
-    /** Puts a dead holder's record away; what turns out to be a living one's is put back. */
-    const putAway = (judged: string) =>
-      Effect.gen(function* () {
-        yield* attempt(() => rename(file, stale))
-        if ((yield* attempt(() => readFile(stale, "utf8"))) === judged) return
-        yield* Effect.ignore(attempt(() => link(stale, file)))
-        return yield* busy
-      }).pipe(
-        Effect.ensuring(Effect.ignore(attempt(() => rm(stale, { force: true })))),
-        Effect.catchIf(
-          (error) => "code" in error && isMissing(error),
-          () => Effect.void
-        )
-      )
-
-    const place: Effect.Effect<void, RolloutBusy | FileFailure> = Effect.gen(function* () {
-      const placed = yield* Effect.result(attempt(() => link(draft, file)))
-      if (Result.isSuccess(placed)) return
-      if (placed.failure.code !== "EEXIST") return yield* Effect.fail(placed.failure)
-      const found = yield* attempt(() => readFile(file, "utf8")).pipe(
-        Effect.catchIf(isMissing, () => Effect.succeed(""))
-      )
-      const record = ProcessIdentity.parseIdentity(found)
-      if (Option.isSome(record) && (yield* ProcessIdentity.isRunning(record.value)) !== "no") return yield* busy
-      yield* putAway(found)
-      return yield* place
+    const contentOf = (target: string) =>
+      attempt(() => readFile(target, "utf8")).pipe(Effect.catchIf(isMissing, () => Effect.succeed(null)))
+    const isHeld = Effect.fnUntraced(function* (content: string) {
+      const record = ProcessIdentity.parseIdentity(content)
+      return Option.isSome(record) && (yield* ProcessIdentity.isRunning(record.value)) !== "no"
     })
 
+    /** A link is made by one only. A dead one's record is replaced by one only: who has the right to, which is had the same way. */
+    const place = (target: string): Effect.Effect<void, RolloutBusy | FileFailure> =>
+      Effect.gen(function* () {
+        const placed = yield* Effect.result(attempt(() => link(draft, target)))
+        if (Result.isSuccess(placed)) return
+        if (placed.failure.code !== "EEXIST") return yield* Effect.fail(placed.failure)
+        const found = yield* contentOf(target)
+        if (found !== null && (yield* isHeld(found))) return yield* busy
+        const right = `${target}.takeover`
+        yield* place(right)
+        if (found !== null && (yield* contentOf(target)) === found) return yield* attempt(() => rename(right, target))
+        yield* attempt(() => rm(right, { force: true }))
+        return yield* place(target)
+      })
+
     yield* attempt(() => writeFile(draft, mine))
-    yield* Effect.ensuring(place, Effect.ignore(attempt(() => rm(draft, { force: true }))))
+    yield* Effect.ensuring(place(file), Effect.ignore(attempt(() => rm(draft, { force: true }))))
     const release = Effect.gen(function* () {
-      if ((yield* attempt(() => readFile(file, "utf8"))) === mine) yield* attempt(() => rm(file, { force: true }))
+      if ((yield* contentOf(file)) === mine) yield* attempt(() => rm(file, { force: true }))
     })
     return { release: Effect.ignore(release) }
   })

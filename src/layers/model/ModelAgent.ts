@@ -38,7 +38,7 @@ export interface ModelAgentOptions<Tools extends ModelTools.OpenTools = {}> {
   /** How many calls of one response run at a time; default 1. */
   readonly toolConcurrency?: number
   /** Asked before a tool that needs an approval runs; by default the answer is no. */
-  readonly approve?: ModelTools.Approve
+  readonly approve?: (call: ModelTools.ModelToolCall, turn: TurnInput) => Effect.Effect<boolean>
 }
 
 type Part = Response.StreamPart<ModelTools.OpenTools, "deferred">
@@ -91,11 +91,9 @@ const cutOff = (reason: string): AgentError =>
 export const make = Effect.fnUntraced(function* <Tools extends ModelTools.OpenTools = {}>(
   options: ModelAgentOptions<Tools>
 ): Effect.fn.Return<TurnRunner, never, Tool.HandlersFor<Tools>> {
-  const approve: ModelTools.Approve = options.approve ?? (() => Effect.succeed(false))
+  const approve = options.approve ?? (() => Effect.succeed(false))
   const tools =
-    options.toolkit === undefined
-      ? yield* ModelTools.bind(Toolkit.empty, approve)
-      : yield* ModelTools.bind(options.toolkit, approve)
+    options.toolkit === undefined ? yield* ModelTools.bind(Toolkit.empty) : yield* ModelTools.bind(options.toolkit)
   const maxSteps = options.maxSteps ?? MAX_STEPS
   const { maxTokens } = options
   const instructions = Prompt.fromMessages(
@@ -161,18 +159,15 @@ export const make = Effect.fnUntraced(function* <Tools extends ModelTools.OpenTo
         disableToolCallResolution: true,
         toolCallValidation: "deferred"
       })
-      .pipe(
-        Stream.mapError(toAgentError),
-        Stream.mapEffect(tell),
-        Stream.flattenIterable
-      )
+      .pipe(Stream.mapError(toAgentError), Stream.mapEffect(tell), Stream.flattenIterable)
 
     const runTools = Stream.suspend(() => {
       if (failure !== undefined) return Stream.fail(failure)
       const said = Prompt.concat(state.prompt, Prompt.fromResponseParts(parts))
       const answers: Array<Prompt.ToolResultPart> = []
+      const place: ModelTools.CallPlace = { messages: said.content, approve: (call) => approve(call, input) }
       return Stream.fromIterable(calls).pipe(
-        Stream.mapEffect((call) => Effect.map(tools.run(call, said.content), (result) => ({ call, result })), {
+        Stream.mapEffect((call) => Effect.map(tools.run(call, place), (result) => ({ call, result })), {
           concurrency: options.toolConcurrency ?? 1
         }),
         Stream.map(({ call, result: { output, part, success } }): ReadonlyArray<AgentEvent> => {

@@ -71,7 +71,7 @@ const kinds: ReadonlyMap<string, FailureKind> = new Map([
 ])
 
 /** What kind of failure it is: its code says so, or else its status. */
-export const kindOf = ({ code, status }: ApiFailure): FailureKind => {
+const kindOf = ({ code, status }: ApiFailure): FailureKind => {
   const known = kinds.get(code ?? "")
   // `invalid_request_error` is also what a wrong key is called.
   if (known !== undefined && !(known === "badRequest" && (status === 401 || status === 403))) return known

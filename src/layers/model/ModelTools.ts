@@ -4,11 +4,11 @@
  * Whatever happens to a call (no such tool, wrong arguments, a failure, a defect, no approval) is told to
  * the model as the call's result: it never ends the turn. Who interrupts the turn interrupts the tool.
  */
-import { Cause, Context, Effect, Schema, Stream } from "effect"
+import { Cause, Context, Effect, Option, Schema, Stream } from "effect"
 import { Prompt, type Tool, Toolkit } from "effect/ai"
 import { printExact } from "../../domain/Json.ts"
 
-type Closed = Schema.ConstraintCodec<unknown, unknown>
+type Closed = Schema.Codec<unknown, unknown>
 
 /**
  * A tool that needs nothing of its surroundings when it is called: what its handler needs is given to the handlers'
@@ -43,17 +43,25 @@ export interface ModelToolResult {
   readonly part: Prompt.ToolResultPart
 }
 
-/** Decides about a call whose tool wants an approval (`needsApproval`). */
-export type Approve = (call: ModelToolCall) => Effect.Effect<boolean>
+/** Where a call is made. */
+export interface CallPlace {
+  /** The conversation up to the call, for tools that decide by it whether they want an approval. */
+  readonly messages: ReadonlyArray<Prompt.Message>
+  /** Decides about a call whose tool wants an approval (`needsApproval`). */
+  readonly approve: (call: ModelToolCall) => Effect.Effect<boolean>
+}
 
 export interface ModelTools {
   readonly toolkit: Toolkit.WithHandler<OpenTools>
-  readonly run: (call: ModelToolCall, messages: ReadonlyArray<Prompt.Message>) => Effect.Effect<ModelToolResult>
+  readonly run: (call: ModelToolCall, place: CallPlace) => Effect.Effect<ModelToolResult>
 }
+
+const print = Option.liftThrowable(printExact)
 
 const textOf = (result: unknown): string => {
   if (typeof result === "string") return result
-  return result === undefined ? "" : printExact(result)
+  // What cannot be printed (a cycle) is not worth a turn.
+  return result === undefined ? "" : Option.getOrElse(print(result), () => "a result that is no JSON")
 }
 
 const messageOf = (cause: Cause.Cause<unknown>): string => {
@@ -64,8 +72,7 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
 
 /** Binds a toolkit to the handlers in the context. */
 export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
-  toolkit: Toolkit.Toolkit<Tools>,
-  approve: Approve
+  toolkit: Toolkit.Toolkit<Tools>
 ): Effect.fn.Return<ModelTools, never, Tool.HandlersFor<Tools>> {
   const context = yield* Effect.context<Tool.HandlersFor<Tools>>()
   // The toolkit's own types are the user's; from here on a tool is called by a name that a model made up.
@@ -73,7 +80,7 @@ export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
   const tools: ReadonlyArray<OpenTool> = Object.values(toolkit.tools)
   const bound = yield* Effect.provideContext(Toolkit.make(...tools), handlers)
 
-  const isApproved = Effect.fnUntraced(function* (call: ModelToolCall, messages: ReadonlyArray<Prompt.Message>) {
+  const isApproved = Effect.fnUntraced(function* (call: ModelToolCall, { approve, messages }: CallPlace) {
     const tool = Object.hasOwn(bound.tools, call.name) ? bound.tools[call.name] : undefined
     const needs = tool?.needsApproval
     if (tool === undefined || needs === undefined || needs === false) return true
@@ -104,8 +111,8 @@ export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
     })
   })
 
-  const attempt = Effect.fnUntraced(function* (call: ModelToolCall, messages: ReadonlyArray<Prompt.Message>) {
-    if (!(yield* isApproved(call, messages))) {
+  const attempt = Effect.fnUntraced(function* (call: ModelToolCall, place: CallPlace) {
+    if (!(yield* isApproved(call, place))) {
       return told(call, `The call was not approved: \`${call.name}\` did not run.`, false)
     }
     const results = yield* bound.handle(call.name, call.params, call.id)
@@ -118,8 +125,8 @@ export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
 
   return {
     toolkit: bound,
-    run: (call, messages) =>
-      attempt(call, messages).pipe(
+    run: (call, place) =>
+      attempt(call, place).pipe(
         Effect.catchCause((cause) =>
           Effect.succeed(told(call, `The tool \`${call.name}\` failed: ${messageOf(cause)}`, false))
         ),

@@ -101,10 +101,10 @@ export const make = Effect.fnUntraced(function* (options: OpenAiResponsesOptions
       (error) => attempt < endpoint.requestMaxRetries && mayRetry(error),
       (error) =>
         pause(attempt, retryAfterOf(error)).pipe(
-            Effect.tap((delay) => Effect.logDebug("OpenAiResponses.retry", { attempt, delay, reason: error.message })),
-            Effect.flatMap(Effect.sleep),
-            Effect.andThen(sendPatiently(request, attempt + 1))
-          )
+          Effect.tap((delay) => Effect.logDebug("OpenAiResponses.retry", { attempt, delay, reason: error.message })),
+          Effect.flatMap(Effect.sleep),
+          Effect.andThen(sendPatiently(request, attempt + 1))
+        )
     )
 
   /** The parts of an answer, up to its end. */

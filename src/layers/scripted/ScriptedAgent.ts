@@ -29,7 +29,7 @@ export type ScriptStep =
   /** The turn fails. */
   | { readonly _tag: "Fail"; readonly error: AgentError }
   /** Asks what the user said meanwhile, and goes on as that demands. */
-  | { readonly _tag: "AskSteered"; readonly then: (said: ReadonlyArray<UserInput>) => TurnScript }
+  | { readonly _tag: "AskSteered"; readonly next: (said: ReadonlyArray<UserInput>) => TurnScript }
 
 export type TurnScript = ReadonlyArray<ScriptStep>
 
@@ -62,9 +62,9 @@ export const fail = (
 ): ScriptStep => ({ _tag: "Fail", error: new AgentError({ kind, detail, httpStatus }) })
 
 /** Asks what the user said meanwhile. */
-export const askSteered = (then: (said: ReadonlyArray<UserInput>) => TurnScript): ScriptStep => ({
+export const askSteered = (next: (said: ReadonlyArray<UserInput>) => TurnScript): ScriptStep => ({
   _tag: "AskSteered",
-  then
+  next
 })
 
 /** A whole message, in the given pieces. */
@@ -119,7 +119,7 @@ const play = (script: TurnScript, input: TurnInput): Stream.Stream<AgentEvent, A
         case "Fail":
           return Stream.fail(step.error)
         case "AskSteered":
-          return Stream.unwrap(Effect.map(input.steered, (said) => play(step.then(said), input)))
+          return Stream.unwrap(Effect.map(input.steered, (said) => play(step.next(said), input)))
         default:
           return Stream.succeed(step)
       }

@@ -61,12 +61,7 @@ export const make = Effect.gen(function* () {
     }) =>
       on(params.threadId, (threadId) =>
         Effect.map(
-          commands.steer(
-            threadId,
-            params.expectedTurnId,
-            userInput(params.input),
-            params.clientUserMessageId ?? null
-          ),
+          commands.steer(threadId, params.expectedTurnId, userInput(params.input), params.clientUserMessageId ?? null),
           (turnId) => ({ turnId })
         )
       ),

@@ -68,7 +68,9 @@ export class JsonRpcServer extends Context.Service<
     readonly serve: (transport: Transport) => Effect.Effect<Ending>
   }
 >()("rethread/rpc/codex/JsonRpcServer") {
-  static layer(options?: Options): Layer.Layer<JsonRpcServer, never, NotificationDelivery | Approvals | Rpc.ToHandler<Requests>> {
+  static layer(
+    options?: Options
+  ): Layer.Layer<JsonRpcServer, never, NotificationDelivery | Approvals | Rpc.ToHandler<Requests>> {
     return Layer.effect(JsonRpcServer, make(options ?? {}))
   }
 }
@@ -219,15 +221,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const onAnswer = Effect.fnUntraced(function* ({ error, id, result }: Extract<Frame.Incoming, { _tag: "Response" }>) {
     const known = typeof id === "string" || typeof id === "number"
     const message = isRecord(error) ? own(error, "message") : undefined
-    const taken =
-      known
-        ? yield* approvals.answer(
-            id,
-            error === undefined
-              ? { _tag: "Result", result }
-              : { _tag: "Error", message: typeof message === "string" ? message : "the client could not answer" }
-          )
-        : false
+    const taken = known
+      ? yield* approvals.answer(
+          id,
+          error === undefined
+            ? { _tag: "Result", result }
+            : { _tag: "Error", message: typeof message === "string" ? message : "the client could not answer" }
+        )
+      : false
     if (!taken) yield* Effect.logDebug("stray response ignored", id)
   })
 

@@ -22,15 +22,18 @@ const notificationFrame = (notification: Notification, emittedAtMs: number): Res
 export const outboundFrame = (entry: Outbound): Effect.Effect<Option.Option<string>> => {
   switch (entry._tag) {
     case "Response":
-      return Effect.succeed(Option.some(entry.frame))
+      return Effect.succeedSome(entry.frame)
     case "Notification":
       return orLogged(entry.notification.method, notificationFrame(entry.notification, entry.emittedAtMs))
     case "Request":
-      return orLogged(entry.request.question.method, Frame.stringify({ id: entry.request.id, ...entry.request.question }))
+      return orLogged(
+        entry.request.question.method,
+        Frame.stringify({ id: entry.request.id, ...entry.request.question })
+      )
   }
 }
 
 const orLogged = (method: string, frame: Result.Result<string, unknown>): Effect.Effect<Option.Option<string>> =>
   Result.isSuccess(frame)
-    ? Effect.succeed(Option.some(frame.success))
+    ? Effect.succeedSome(frame.success)
     : Effect.as(Effect.logError("message cannot be written as JSON", method, frame.failure), Option.none())

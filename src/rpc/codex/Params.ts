@@ -165,9 +165,7 @@ const InputNamed = Schema.Struct({
   name: Schema.String,
   path: Schema.String
 })
-const Input = Schema.Array(
-  Schema.Union([InputText, InputImage, InputPath, InputAudio, InputLocalAudio, InputNamed])
-)
+const Input = Schema.Array(Schema.Union([InputText, InputImage, InputPath, InputAudio, InputLocalAudio, InputNamed]))
 
 /** What a user sends, with what was left out filled in. */
 export const userInput = (input: typeof Input.Type): ReadonlyArray<UserInput> =>

@@ -69,7 +69,7 @@ export const ThreadUnsubscribe = Rpc.make("thread/unsubscribe", {
 
 export const ThreadStart = Rpc.make("thread/start", {
   payload: Params.ThreadStartParams,
-  success: Results.ThreadStartResult,
+  success: Results.ThreadForkResult,
   error: WireError
 })
 

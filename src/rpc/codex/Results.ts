@@ -92,9 +92,6 @@ export const ThreadForkResult = Schema.Struct({
 })
 export type ThreadForkResult = typeof ThreadForkResult.Type
 
-/** A started thread is answered like a forked one. */
-export const ThreadStartResult = ThreadForkResult
-
 export const TurnResult = Schema.Struct({ turn: Turn })
 export const TurnIdResult = Schema.Struct({ turnId: TurnId })
 export const ThreadResult = Schema.Struct({ thread: Thread })

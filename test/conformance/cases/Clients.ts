@@ -22,7 +22,10 @@ const scoped: Case = {
     yield* two.request("thread/resume", { threadId: threeTurns.threadId })
     const rejoin = [yield* two.settle, yield* one.settle]
     return {
-      asks: cold.slice(0, 1).map(usages).map((found) => found.map(({ turnId }) => turnId)),
+      asks: cold
+        .slice(0, 1)
+        .map(usages)
+        .map((found) => found.map(({ turnId }) => turnId)),
       idle: sequence(cold[1] ?? []),
       rejoins: usages(rejoin[0] ?? []).map(({ turnId }) => turnId),
       stays: usages(rejoin[1] ?? [])
@@ -121,9 +124,7 @@ const goesOn: Case = {
   clients: 2,
   script: Effect.fnUntraced(function* ({ connect }) {
     const two = yield* connect()
-    yield* Effect.scoped(
-      Effect.flatMap(connect(), (one) => one.request("thread/resume", { threadId: basic.threadId }))
-    )
+    yield* Effect.scoped(Effect.flatMap(connect(), (one) => one.request("thread/resume", { threadId: basic.threadId })))
     const { result } = yield* two.request("thread/loaded/list")
     yield* two.request("thread/resume", { threadId: basic.threadId })
     const frames = yield* two.settle

@@ -8,7 +8,6 @@ import { inHome } from "../Home.ts"
 import { answered, basic, openTurn, options, paged, spent, threeTurns } from "./Rollouts.ts"
 import { rollout } from "../../../src/testing/RolloutBuilder.ts"
 
-
 /** Forks, and tells the fork's turns (statuses) and usage (owner and total). */
 const shape = Effect.fnUntraced(function* (client: Client, params: { readonly [name: string]: unknown }) {
   yield* client.settle
@@ -189,7 +188,9 @@ const midTurn: Case = {
   expected: { fork: [["T1:completed", "T2:interrupted"], [["T1", "120 90 20 30 10"]]] }
 }
 
-const failing = rollout(options(21)).turn({ id: "T1", usage: spent(120), ends: "failed" }).build()
+const failing = rollout(options(21))
+  .turn({ id: "T1", usage: spent(120), ends: "failed" })
+  .build()
 
 const failed: Case = {
   name: "a failed turn is failed, in the thread and in its fork",

@@ -78,7 +78,9 @@ const list: Case = {
 }
 
 const twins = Array.from({ length: 5 }, (_, n) =>
-  rollout(options(30 + n, { createdAt: Date.UTC(2025, 0, 6) })).turn({ id: "T1", usage: true }).build()
+  rollout(options(30 + n, { createdAt: Date.UTC(2025, 0, 6) }))
+    .turn({ id: "T1", usage: true })
+    .build()
 )
 
 /** Follows the cursors to the end; the ids, and whether each came once. */

@@ -3,12 +3,15 @@
  */
 import { Effect, Exit } from "effect"
 import { rollout } from "../../../src/testing/RolloutBuilder.ts"
+import { isRecord } from "../../../src/domain/Json.ts"
 import { at, type Case, refusal, sequence } from "../Case.ts"
 import type { Client } from "../Client.ts"
 import { clientInfo, initializeParams } from "../Peer.ts"
 import { answered, archived, basic, options, threeTurns } from "./Rollouts.ts"
 
 const unknown = "01984de2-8f74-7c91-a3b2-5c5e937cf318"
+
+const keysOf = (value: unknown): ReadonlyArray<string> => (isRecord(value) ? Object.keys(value) : [])
 
 const refused = (client: Client, method: string, params: { readonly [name: string]: unknown }, names = {}) =>
   Effect.map(client.request(method, params), (answer) => refusal(answer, { unknown, ...names }))
@@ -176,7 +179,7 @@ const handshake: Case = {
       badName,
       stillEarly,
       agent: [agent.startsWith("probe/"), agent.endsWith("(probe; 0.0.1)")],
-      members: Object.keys(Object(at(done, "result"))),
+      members: keysOf(at(done, "result")),
       platform: at(done, "result", "platformFamily"),
       withoutInitialized: now,
       again: yield* initialize(initializeParams())

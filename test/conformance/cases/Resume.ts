@@ -282,7 +282,11 @@ const nothingSaid: Case = {
 }
 
 const elsewhere = rollout(options(20)).turn({ id: "T1", usage: true }).build()
-const oddlyNamed = { path: "kept/copy of a session.jsonl", content: elsewhere.content, modifiedAt: elsewhere.modifiedAt }
+const oddlyNamed = {
+  path: "kept/copy of a session.jsonl",
+  content: elsewhere.content,
+  modifiedAt: elsewhere.modifiedAt
+}
 
 const byPath: Case = {
   name: "resume by path: any file name inside the home",

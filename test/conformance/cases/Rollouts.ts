@@ -26,17 +26,16 @@ export const spent = (total: number) => ({
 })
 
 /** One implied turn with a question, no answer, and usage: total 150, last 90, window 200000. */
-export const basic = rollout(options(1)).turn({ id: null, user: "Saved user message", agent: null, usage: true }).build()
+export const basic = rollout(options(1))
+  .turn({ id: null, user: "Saved user message", agent: null, usage: true })
+  .build()
 
 /** The same with the answer. */
 export const answered = rollout(options(2)).turn({ id: null, user: "question", usage: true }).build()
 
 /** Three turns that Codex opened and closed; usage 120, 360 and 620. */
 export const threeTurns = ["T1", "T2", "T3"]
-  .reduce(
-    (builder, id, index) => builder.turn({ id, usage: spent([120, 360, 620][index] ?? 0) }),
-    rollout(options(3))
-  )
+  .reduce((builder, id, index) => builder.turn({ id, usage: spent([120, 360, 620][index] ?? 0) }), rollout(options(3)))
   .build()
 
 /** Two turns, the second still open; usage in the first. */
@@ -46,7 +45,9 @@ export const openTurn = rollout(options(4))
   .build()
 
 /** A thread in the archive. */
-export const archived = rollout(options(5, { archived: true })).turn({ id: "T1", usage: true }).build()
+export const archived = rollout(options(5, { archived: true }))
+  .turn({ id: "T1", usage: true })
+  .build()
 
 /** Three turns in the way of 0.169: items with ids, lines with ordinals. */
 export const paged = ["01984de2-8f74-7c91-a3b2-000000000001", "01984de2-8f74-7c91-a3b2-000000000002"]

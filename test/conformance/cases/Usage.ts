@@ -78,14 +78,22 @@ const table: ReadonlyArray<Told> = [
   },
   {
     name: "after a rollback: what was spent stays, owner and last are those of what survived",
-    lines: (r) => r.turn({ id: "T1", usage: spent(120) }).turn({ id: "T2", usage: spent(360) }).rollback(1),
+    lines: (r) =>
+      r
+        .turn({ id: "T1", usage: spent(120) })
+        .turn({ id: "T2", usage: spent(360) })
+        .rollback(1),
     ours: [["T1", 360, 17]],
     genuine: { because: "fault 2", v122: [["T1", 360, 41]], v169: [["T1", 360, 41]] }
   },
   {
     name: "after a rollback and a new turn: never the new one",
     lines: (r) =>
-      r.turn({ id: "T1", usage: spent(120) }).turn({ id: "T2", usage: spent(360) }).rollback(1).turn({ id: "T3" }),
+      r
+        .turn({ id: "T1", usage: spent(120) })
+        .turn({ id: "T2", usage: spent(360) })
+        .rollback(1)
+        .turn({ id: "T3" }),
     ours: [["T1", 360, 17]],
     genuine: { because: "fault 2", v122: [["T3", 360, 41]], v169: [["T3", 360, 41]] }
   },
@@ -118,7 +126,8 @@ const table: ReadonlyArray<Told> = [
   },
   {
     name: "a torn last record does not count",
-    lines: (r) => r.turn({ id: "T1", usage: spent(120) }).raw('{"timestamp":"2025-01-05T13:00:00.000Z","type":"event_m'),
+    lines: (r) =>
+      r.turn({ id: "T1", usage: spent(120) }).raw('{"timestamp":"2025-01-05T13:00:00.000Z","type":"event_m'),
     ours: [["T1", 120, 17]]
   }
 ]
