@@ -8,7 +8,7 @@ import { DateTime } from "effect"
 import type { ThreadId, TurnId } from "./Ids.ts"
 import { isRecord, type JsonRecord, own, printExact } from "./Json.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
-import type { HistoryBase, SessionMeta } from "./SessionMeta.ts"
+import type { SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { ThreadSettings } from "./ThreadSettings.ts"
 
@@ -102,17 +102,19 @@ export const interruptionLines = (
   })
 ]
 
-/** The first line of the rollout in which a paginated thread goes on after a revert: from the end of `base`. */
-export const firstLineOfSegment = (meta: SessionMeta, base: HistoryBase, createdAt: number): string =>
-  line(createdAt, base.endOrdinalExclusive, "session_meta", {
-    ...meta.payload,
-    timestamp: isoTime(createdAt),
-    history_base: {
-      thread_id: base.threadId,
-      end_ordinal_exclusive: base.endOrdinalExclusive,
-      end_byte_offset: base.endByteOffset
-    }
-  })
+const placeOfBase: ReadonlySet<string> = new Set(["history_base", "forked_from_ordinal_exclusive"])
+
+/**
+ * The first line of the rollout in which a paginated thread goes on after a revert. What is kept is copied after it: other
+ * servers find a base (`history_base`) only with a database that knows it.
+ */
+export const firstLineOfSegment = (meta: SessionMeta, createdAt: number): string =>
+  line(
+    createdAt,
+    0,
+    "session_meta",
+    Object.fromEntries(Object.entries(meta.payload).filter(([key]) => !placeOfBase.has(key)))
+  )
 
 /** The first line of a thread that begins with nothing before it. */
 export const firstLineOfThread = (session: NewSession, mode: HistoryMode): string =>

@@ -330,16 +330,23 @@ export const turnCompleted = (
   })
 ]
 
-/** The turn was cut short (`turnId` null: an implied one): the model is told with its next input. */
-export const turnInterrupted = (turnId: TurnId | null, span: Span): ReadonlyArray<RecordDraft> => [
+/**
+ * The turn was cut short (`turnId` null: an implied one): the model is told with its next input. `span` null: nobody knows
+ * when, for the server died in it.
+ */
+export const turnInterrupted = (turnId: TurnId | null, span: Span | null): ReadonlyArray<RecordDraft> => [
   item({ type: "message", role: "user", content: [{ type: "input_text", text: INTERRUPTION_NOTICE }] }),
   event({
     type: "turn_aborted",
     turn_id: turnId,
     reason: "interrupted",
-    started_at: seconds(span.startedAt),
-    completed_at: seconds(span.completedAt),
-    duration_ms: Math.max(0, span.completedAt - span.startedAt)
+    ...(span === null
+      ? {}
+      : {
+          started_at: seconds(span.startedAt),
+          completed_at: seconds(span.completedAt),
+          duration_ms: Math.max(0, span.completedAt - span.startedAt)
+        })
   })
 ]
 

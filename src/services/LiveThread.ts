@@ -5,7 +5,7 @@
  * before anyone is told. So there is one serial history, and any instant between two happenings is a cut
  * at which a client can join: what came before is in its snapshot, what comes after reaches it as events.
  */
-import { Clock, Deferred, Effect, Exit, Fiber, type Scope, Semaphore, Stream } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, type Scope, Semaphore, Stream } from "effect"
 import type { SecureRandom } from "effect/crypto"
 import type { AgentEvent } from "../domain/AgentEvent.ts"
 import { ItemId, type ThreadId, TurnId } from "../domain/Ids.ts"
@@ -106,6 +106,9 @@ export const make = Effect.fnUntraced(function* (
   let running: Running | null = null
   let failed = false
   let broken: RolloutWriteFailed | null = null
+  // What the turn failed with that could not be written any more: memory alone knows.
+  let unwritten: Pick<Turn, "id" | "error"> | null = null
+  let isClosed = false
 
   const alone = semaphore.withPermits(1)
   const publish = (notification: Notification) => delivery.publish(threadId, notification)
@@ -120,7 +123,12 @@ export const make = Effect.fnUntraced(function* (
     delivery.broadcast({ method: "thread/status/changed", params: { threadId, status: status() } })
   )
 
-  const recorded = (): ReadonlyArray<Turn> => journal.projected().turns.map(({ turn }) => turn)
+  const recorded = (): ReadonlyArray<Turn> =>
+    journal
+      .projected()
+      .turns.map(({ turn }) =>
+        turn.id === unwritten?.id ? { ...turn, status: "failed" as const, error: unwritten.error } : turn
+      )
   const recordedTurn = (turnId: string): Turn | undefined => recorded().findLast((turn) => turn.id === turnId)
 
   const turns = (): ReadonlyArray<Turn> => {
@@ -129,7 +137,7 @@ export const make = Effect.fnUntraced(function* (
     const all = recorded()
     const now = all.findLast((turn) => turn.id === active.place.turnId)
     return all.map((turn) =>
-      turn === now ? { ...turn, items: [...turn.items, ...active.items.open()] } : (atRest([turn])[0] ?? turn)
+      turn === now ? { ...turn, items: withOpen(turn.items, active.items.open()) } : (atRest([turn])[0] ?? turn)
     )
   }
 
@@ -188,6 +196,7 @@ export const make = Effect.fnUntraced(function* (
     })
   })
 
+  // What the agent has said is written and told, and what it has spent is counted, whatever happens to the turn.
   const onEvent = (active: Running, event: AgentEvent) =>
     alone(
       Effect.gen(function* () {
@@ -199,15 +208,19 @@ export const make = Effect.fnUntraced(function* (
           return yield* publish({ method: "turn/plan/updated", params: { threadId, turnId, explanation, plan: steps } })
         }
         return yield* apply(active, active.items.on(event, now))
-        // What is written is told, whatever happens to the turn.
-      }).pipe(Effect.uninterruptible)
-    )
+      })
+    ).pipe(Effect.uninterruptible)
 
   /** The turn is over: writes how, frees the thread, and tells everybody. */
   const end = Effect.fnUntraced(function* (active: Running, exit: Exit.Exit<void, AgentError | RolloutWriteFailed>) {
     const now = yield* Clock.currentTimeMillis
     const span = { startedAt: active.startedAt, completedAt: now }
     const error = Exit.isSuccess(exit) ? null : failureOf(exit.cause)
+    if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) {
+      yield* Effect.logError("LiveThread: the turn died", exit.cause).pipe(
+        Effect.annotateLogs({ threadId, turnId: active.place.turnId })
+      )
+    }
     const write = Effect.gen(function* () {
       yield* apply(active, active.items.finish(now))
       const interrupted = Exit.isFailure(exit) && error === null
@@ -238,13 +251,13 @@ export const make = Effect.fnUntraced(function* (
           )
     if (told !== null) {
       const { turnId } = active.place
+      if (broken !== null) unwritten = { id: turnId, error: told }
       yield* tellStatus
       yield* publish({ method: "error", params: { error: told, willRetry: false, threadId, turnId } })
     } else yield* tellStatus
     const turn = turns().findLast((one) => one.id === active.place.turnId)
     if (turn !== undefined) {
-      const last: Turn = told === null ? turn : { ...turn, status: "failed", error: told }
-      yield* publish({ method: "turn/completed", params: { threadId, turn: withView(last, "summary") } })
+      yield* publish({ method: "turn/completed", params: { threadId, turn: withView(turn, "summary") } })
     }
     yield* Deferred.succeed(active.ended, undefined)
   })
@@ -305,6 +318,7 @@ export const make = Effect.fnUntraced(function* (
           const span = { startedAt: active.startedAt, completedAt: now }
           const replacement = Compaction.replacement(history, message)
           yield* journal.append(TurnLines.compacted(active.place, id, message, replacement, span))
+          active.items.hold(null)
           const item = itemOf(active)(id)
           if (item === undefined) return
           yield* publish({ method: "item/completed", params: { item, threadId, turnId, completedAtMs: now } })
@@ -313,12 +327,17 @@ export const make = Effect.fnUntraced(function* (
       })
 
   const readOnly = () =>
-    Effect.suspend(() =>
-      broken === null ? Effect.void : Effect.fail(new ThreadReadOnly({ threadId, detail: broken.message }))
-    )
+    Effect.suspend((): Effect.Effect<void, InvalidRequest | ThreadReadOnly> => {
+      if (isClosed) {
+        const detail = `thread ${threadId} was unloaded just now; resume it and try again`
+        return Effect.fail(new InvalidRequest({ field: "threadId", detail }))
+      }
+      return broken === null ? Effect.void : Effect.fail(new ThreadReadOnly({ threadId, detail: broken.message }))
+    })
   const becomeReadOnly = (error: RolloutWriteFailed) =>
     Effect.suspend(() => {
-      broken = error
+      // Another writer may let go of it again.
+      if (error.reason !== "busy") broken = error
       return Effect.fail(new ThreadReadOnly({ threadId, detail: error.message }))
     })
 
@@ -361,7 +380,7 @@ export const make = Effect.fnUntraced(function* (
     }
     // A turn that nobody ended (the server died in it) is ended now: the model is told before it goes on.
     const left = journal.projected().midTurn
-    const before = left === null ? [] : TurnLines.turnInterrupted(left.turnId, { startedAt: now, completedAt: now })
+    const before = left === null ? [] : TurnLines.turnInterrupted(left.turnId, null)
     const tell = yield* first(active, now, [...before, ...TurnLines.turnStarted(place, now, under)])
     settings = under
     running = active
@@ -413,6 +432,7 @@ export const make = Effect.fnUntraced(function* (
           startedAtMs: mode === "paginated" ? now : null,
           completedAtMs: null
         }
+        active.items.hold(item)
         const told: Notification = { method: "item/started", params: { item, threadId, turnId, startedAtMs: now } }
         return [told]
       }),
@@ -455,7 +475,12 @@ export const make = Effect.fnUntraced(function* (
     interrupt: Effect.fn("LiveThread.interrupt")(function* (turnId) {
       yield* cancel(yield* alone(expected(turnId, "turnId", "no active turn to interrupt")))
     }),
-    stop: Effect.suspend(() => (running === null ? Effect.void : cancel(running))),
+    stop: alone(
+      Effect.sync(() => {
+        isClosed = true
+        return running
+      })
+    ).pipe(Effect.flatMap((active) => (active === null ? Effect.void : cancel(active)))),
     record: Effect.fn("LiveThread.record")(
       function* (records, what) {
         yield* readOnly()
@@ -470,6 +495,12 @@ export const make = Effect.fnUntraced(function* (
 })
 
 const nothingToTell: ReadonlyArray<Notification> = []
+
+/** The items with those that are open behind them; of one that is open and begun to be written, the open form. */
+const withOpen = (items: ReadonlyArray<ThreadItem>, open: ReadonlyArray<ThreadItem>): ReadonlyArray<ThreadItem> => {
+  const ids = new Set(open.map((item) => item.id))
+  return [...items.filter((item) => !ids.has(item.id)), ...open]
+}
 
 /** A turn that has just begun, as its starter is told. */
 const opened = (id: TurnId): Turn => ({

@@ -6,8 +6,11 @@ import { type Effect, Schema } from "effect"
 /** The lines could not be written. The rollout holds what was acknowledged before, and at most a torn line after it. */
 export class RolloutWriteFailed extends Schema.TaggedError<RolloutWriteFailed>()("RolloutWriteFailed", {
   path: Schema.String,
-  /** `lost`: the file is no longer where it was; `broken`: an earlier append failed, nothing more is tried. */
-  reason: Schema.Literals(["diskFull", "lost", "accessDenied", "broken", "other"]),
+  /**
+   * `busy`: another writer has it, for now; `lost`: the file is no longer where it was; `broken`: an earlier append
+   * failed, nothing more is tried.
+   */
+  reason: Schema.Literals(["busy", "diskFull", "lost", "accessDenied", "broken", "other"]),
   detail: Schema.String
 }) {
   override get message(): string {

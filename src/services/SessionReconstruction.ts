@@ -152,11 +152,17 @@ const make = Effect.gen(function* () {
       return Effect.map(parser.forEach(store.read(ref), look), () => found)
     })
 
-  /** The rollout among those of a base's thread that holds the base, with its own first line. */
+  /** The rollout that holds the base, with its own first line. A base names its thread, or one segment of it. */
   const findBase = Effect.fnUntraced(
-    function* (base: HistoryBase, links: ReadonlyArray<Link>) {
+    function* (base: HistoryBase, of: SessionMeta, links: ReadonlyArray<Link>) {
       const visited = new Set(links.map((link) => link.ref.path))
-      const candidates = (yield* store.segments(base.threadId)).filter((candidate) => !visited.has(candidate.path))
+      const threads = new Set([base.threadId, of.id, ...(of.forkedFromId === null ? [] : [of.forkedFromId])])
+      const candidates = (yield* Effect.forEach(threads, store.segments))
+        .flat()
+        .filter(({ path, segmentId, threadId }) => {
+          const named = threadId === base.threadId || segmentId === base.threadId
+          return named && !visited.has(path)
+        })
       const holder = yield* Effect.findFirst(candidates, (candidate) => holds(candidate, base))
       if (Option.isNone(holder)) return null
       const { meta } = yield* head(store.read(holder.value))
@@ -171,7 +177,7 @@ const make = Effect.gen(function* () {
     for (let at: Link = { ref, meta, until: null }; ;) {
       const base = at.meta.historyBase
       if (base === null) return { links, missing: [] }
-      const found: Link | null = yield* findBase(base, links)
+      const found: Link | null = yield* findBase(base, at.meta, links)
       if (found === null) return { links, missing: [missingBase(at.ref, base)] }
       links.unshift(found)
       at = found

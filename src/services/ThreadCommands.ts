@@ -13,6 +13,7 @@ import type { Turn } from "../domain/Turn.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
 import type { LiveThread } from "./LiveThread.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
+import * as RolloutCopy from "./RolloutCopy.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { InvalidRequest, type ThreadError, ThreadNotLoaded } from "./ThreadError.ts"
 import { type Snapshot, Threads } from "./Threads.ts"
@@ -39,10 +40,18 @@ export class ThreadCommands extends Context.Service<
     ) => Effect.Effect<TurnId, ThreadError>
     /** Ends the turn that runs, which must be the one named. */
     readonly interrupt: (threadId: ThreadId, turnId: string) => Effect.Effect<void, ThreadError>
-    /** Takes back the last turns; what they spent stays spent. */
-    readonly rollback: (threadId: ThreadId, turns: number) => Effect.Effect<Snapshot, ThreadError>
-    /** Takes back a turn and all after it (paginated threads): the thread goes on in a new rollout. */
-    readonly revert: (threadId: ThreadId, beforeTurnId: string) => Effect.Effect<Snapshot, ThreadError>
+    /** Takes back the last turns; what they spent stays spent. `at` is done at the instant of the snapshot. */
+    readonly rollback: <R>(
+      threadId: ThreadId,
+      turns: number,
+      at: Effect.Effect<void, never, R>
+    ) => Effect.Effect<Snapshot, ThreadError, R>
+    /** Takes back a turn and all after it (paginated threads): the thread goes on in a new rollout. `at` as above. */
+    readonly revert: <R>(
+      threadId: ThreadId,
+      beforeTurnId: string,
+      at: Effect.Effect<void, never, R>
+    ) => Effect.Effect<Snapshot, ThreadError, R>
     /** Begins a turn that compacts the model's context. */
     readonly compact: (threadId: ThreadId) => Effect.Effect<void, ThreadError>
     /** Puts response items into the model's conversation. */
@@ -81,6 +90,10 @@ const make = Effect.gen(function* () {
     return thread === undefined ? yield* new ThreadNotLoaded({ threadId }) : thread
   })
 
+  /** Turns are gone: whoever listens has to read the thread again. */
+  const reverted = (threadId: ThreadId) =>
+    delivery.publish(threadId, { method: "thread/reverted", params: { threadId } })
+
   return ThreadCommands.of({
     startTurn: Effect.fn("ThreadCommands.startTurn")(function* (request) {
       const thread = yield* loaded(request.threadId)
@@ -99,14 +112,25 @@ const make = Effect.gen(function* () {
     interrupt: Effect.fn("ThreadCommands.interrupt")(function* (threadId, turnId) {
       yield* (yield* loaded(threadId)).interrupt(turnId)
     }),
-    rollback: Effect.fn("ThreadCommands.rollback")(function* (threadId, turns) {
+    rollback: Effect.fn("ThreadCommands.rollback")(function* <R>(
+      threadId: ThreadId,
+      turns: number,
+      at: Effect.Effect<void, never, R>
+    ) {
       const thread = yield* loaded(threadId)
       if (turns < 1) return yield* new InvalidRequest({ field: "numTurns", detail: "numTurns must be >= 1" })
       const record = thread.record(TurnLines.rolledBack(turns), "rollback")
-      const [snapshot] = yield* threads.snapshot(thread, record)
+      const [snapshot] = yield* threads.snapshot(
+        thread,
+        record.pipe(Effect.andThen(at), Effect.andThen(reverted(threadId)))
+      )
       return snapshot
     }),
-    revert: Effect.fn("ThreadCommands.revert")(function* (threadId, beforeTurnId) {
+    revert: Effect.fn("ThreadCommands.revert")(function* <R>(
+      threadId: ThreadId,
+      beforeTurnId: string,
+      at: Effect.Effect<void, never, R>
+    ) {
       const thread = yield* loaded(threadId)
       const { journal } = thread
       const fail = (field: string, detail: string) => new InvalidRequest({ field, detail })
@@ -114,7 +138,8 @@ const make = Effect.gen(function* () {
         return yield* fail("threadId", "thread/revert only supports paginated threads; use thread/rollback")
       }
       const createdAt = yield* Clock.currentTimeMillis
-      const line = yield* thread.alone(
+      // One instant of the thread's history; what is before the turn does not change any more.
+      const kept = yield* thread.alone(
         Effect.gen(function* () {
           if (thread.status().type === "active") {
             return yield* fail("threadId", "Cannot revert while a turn is in progress.")
@@ -122,24 +147,20 @@ const make = Effect.gen(function* () {
           const { openings, turns } = journal.projected()
           const named = turns.find(({ turn }) => turn.id === beforeTurnId)
           const opening = openings.find(({ serial }) => serial === named?.serial)
-          const base = opening === undefined ? undefined : journal.segments()[opening.at.segment]
-          if (opening === undefined || base === undefined || opening.ordinal === null) {
+          if (opening === undefined) {
             return yield* fail("beforeTurnId", `beforeTurnId '${beforeTurnId}' was not found in the thread`)
           }
           if (journal.ref() === null) return yield* fail("threadId", "an ephemeral thread cannot be reverted")
-          const end = {
-            threadId: base.ref.threadId,
-            endOrdinalExclusive: opening.ordinal,
-            endByteOffset: opening.at.offset
-          }
-          return firstLineOfSegment(journal.meta, end, createdAt)
+          const source = { mode: journal.mode, segments: journal.segments(), read: journal.read }
+          return RolloutCopy.linesBefore(source, opening)
         })
       )
       const segmentId = yield* random.uuidV7()
-      const content = Stream.succeed(new TextEncoder().encode(line))
+      const first = new TextEncoder().encode(firstLineOfSegment(journal.meta, createdAt))
+      const content = Stream.concat(Stream.succeed(first), kept)
       const ref = yield* store.create({ threadId, createdAt, segmentId }, content)
-      const [snapshot] = yield* threads.snapshot(yield* threads.moveTo(threadId, ref), Effect.void)
-      yield* delivery.publish(threadId, { method: "thread/reverted", params: { threadId } })
+      const moved = yield* threads.moveTo(threadId, ref)
+      const [snapshot] = yield* threads.snapshot(moved, Effect.andThen(at, reverted(threadId)))
       return snapshot
     }),
     compact: Effect.fn("ThreadCommands.compact")(function* (threadId) {

@@ -13,6 +13,7 @@ import type { TurnOpening } from "../domain/SessionProjection.ts"
 import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
 import { VERSION } from "../domain/Version.ts"
+import * as RolloutCopy from "./RolloutCopy.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { type RestoredSession, SessionReconstruction } from "./SessionReconstruction.ts"
 import { ForkPointRefused, InvalidRequest, type ThreadError } from "./ThreadError.ts"
@@ -68,22 +69,6 @@ const encoder = new TextEncoder()
 const text = (lines: ReadonlyArray<string>): Stream.Stream<Uint8Array> =>
   lines.length === 0 ? Stream.empty : Stream.succeed(encoder.encode(lines.join("")))
 
-/** The bytes `from` (inclusive) to `to` (exclusive) of a stream. Chunks are copied: their memory is not ours to keep. */
-const slice = <E>(bytes: Stream.Stream<Uint8Array, E>, from: number, to: number): Stream.Stream<Uint8Array, E> =>
-  Stream.suspend(() => {
-    let at = 0
-    return bytes.pipe(
-      Stream.takeWhile(() => at < to),
-      Stream.map((chunk) => {
-        const part = chunk.slice(Math.max(0, from - at), Math.max(0, to - at))
-        at += chunk.length
-        return part
-      }),
-      Stream.filter((chunk) => chunk.length > 0)
-    )
-  })
-
-const BOM_BYTES = 3
 const EPHEMERAL_STAT = { size: 0, version: "ephemeral" }
 
 /** The forking part of the lifecycle, over the services it works on. */
@@ -132,19 +117,6 @@ export const make = Effect.gen(function* () {
     }
   })
 
-  /** The source's lines up to `cut`, without the first where the fork's own line takes its ordinal. */
-  const copy = ({ read, session }: Source, cut: TurnOpening | null): RolloutBytes => {
-    const last = cut === null ? session.segments.length - 1 : cut.at.segment
-    const parts = session.segments.slice(0, last + 1).map((segment, number): RolloutBytes => {
-      const afterMark = segment.hasByteOrderMark ? BOM_BYTES : 0
-      const from = number === 0 && session.mode === "paginated" ? segment.afterMeta : afterMark
-      const to = cut !== null && number === last ? cut.at.offset : segment.bytes
-      const open = to === segment.bytes && !segment.endsLine
-      return Stream.concat(slice(read(segment.ref), from, to), text(open ? ["\n"] : []))
-    })
-    return Stream.flatMap(Stream.fromIterable(parts), (part) => part)
-  }
-
   const fork = Effect.fn("ThreadForks.fork")(function* (
     request: ForkRequest
   ): Effect.fn.Return<LiveThread, ThreadError> {
@@ -153,7 +125,8 @@ export const make = Effect.gen(function* () {
     const cut = yield* cutOf(source.session, request.until)
     const settings = yield* threads.settings(request.overrides, source.remembered)
     const session = yield* newSession(settings, request, request.threadSource)
-    const body = Stream.concat(text([ForkLines.firstLineOfFork(session, meta, mode)]), copy(source, cut))
+    const copied = RolloutCopy.linesBefore({ mode, segments: source.session.segments, read: source.read }, cut)
+    const body = Stream.concat(text([ForkLines.firstLineOfFork(session, meta, mode)]), copied)
 
     const pending = Journal.unstored(session.id)
     const stat = { ...EPHEMERAL_STAT, modifiedAt: session.createdAt }

@@ -86,11 +86,20 @@ const make = Effect.fnUntraced(function* (
   const open = Effect.fnUntraced(function* (target: RolloutRef): Effect.fn.Return<RolloutWriter, RolloutWriteFailed> {
     return yield* store.writer(target).pipe(
       Scope.provide(scope),
-      Effect.mapError((error) =>
-        error._tag === "ThreadNotFound"
-          ? new RolloutWriteFailed({ path: target.path, reason: "lost", detail: "the rollout is no longer there" })
-          : failed(target.path)(error)
-      )
+      Effect.mapError((error) => {
+        switch (error._tag) {
+          case "ThreadNotFound":
+            return new RolloutWriteFailed({
+              path: target.path,
+              reason: "lost",
+              detail: "the rollout is no longer there"
+            })
+          case "RolloutBusy":
+            return new RolloutWriteFailed({ path: target.path, reason: "busy", detail: error.message })
+          case "RolloutStoreError":
+            return failed(target.path)(error)
+        }
+      })
     )
   })
 

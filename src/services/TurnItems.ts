@@ -2,8 +2,8 @@
  * The items of the turn that runs: agent events in, rollout records and notifications out.
  *
  * One message or reasoning is open at a time: another one's first piece ends it, and so does a tool call.
- * So items end in the order in which they begin, which is what makes the ids that clients are told (`item-K`
- * in event-style history) the ids that a later read counts. What is open is part of every snapshot.
+ * A read shows items in the order in which they end; what is open is part of every snapshot, behind them.
+ * The ids that clients are told (`item-K` in event-style history) are the ids that a later read counts.
  */
 import type { AgentEvent } from "../domain/AgentEvent.ts"
 import { ItemId } from "../domain/Ids.ts"
@@ -25,6 +25,7 @@ interface OpenText {
   readonly agentId: string
   readonly id: ItemId
   readonly startedAt: number
+  readonly order: number
   text: string
 }
 
@@ -33,17 +34,22 @@ interface OpenReasoning {
   agentId: string
   readonly id: ItemId
   readonly startedAt: number
+  readonly order: number
   readonly summary: Array<string>
   readonly encrypted: Array<string>
   /** Where the current agent id's paragraphs begin. */
   base: number
+  /** Paragraphs and blobs of it that are written already: a paragraph that is written is not added to. */
+  written: { readonly summary: number; readonly encrypted: number }
 }
 
 interface OpenCall {
+  readonly kind: "call"
   readonly id: string
   readonly name: string
   readonly arguments: unknown
   readonly startedAt: number
+  readonly order: number
 }
 
 export interface TurnItems {
@@ -56,8 +62,10 @@ export interface TurnItems {
   readonly settle: (now: number) => ReadonlyArray<Change>
   /** Ends everything: also the calls that nobody answers any more. */
   readonly finish: (now: number) => ReadonlyArray<Change>
-  /** The items that have begun and not ended, in order, as of now. */
+  /** The items that have begun and not ended, in the order in which they began, as of now. */
   readonly open: () => ReadonlyArray<ThreadItem>
+  /** An item that is open and not made of agent events; null when it has ended. */
+  readonly hold: (item: ThreadItem | null) => void
   /** The last message of the agent that was ended; null before the first. */
   readonly lastMessage: () => string | null
 }
@@ -75,6 +83,8 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
   const ids = { threadId, turnId }
   let current: OpenText | OpenReasoning | null = null
   let lastMessage: string | null = null
+  let held: ThreadItem | null = null
+  let begun = 0
   const calls = new Map<string, OpenCall>()
 
   const times = (startedAt: number): ItemTimes =>
@@ -120,14 +130,29 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
     }
   })
 
+  /** What of a reasoning is not written yet, which from here on it is. */
+  const unwritten = (open: OpenReasoning, now: number): ReadonlyArray<TurnLines.RecordDraft> => {
+    const { encrypted, summary, written } = open
+    open.written = { summary: summary.length, encrypted: encrypted.length }
+    const span = { startedAt: open.startedAt, completedAt: now }
+    return TurnLines.reasoning(place, open.id, summary.slice(written.summary), encrypted.slice(written.encrypted), span)
+  }
+
+  /**
+   * Before a call. A reader of event-style history takes the reasonings before and after a call for one, as long as the
+   * call has no item: so it stays open there, and what the model wants back before the call is written.
+   */
+  const settleBeforeCall = (now: number): ReadonlyArray<Change> =>
+    mode === "legacy" && current?.kind === "reasoning"
+      ? [{ records: unwritten(current, now), notify: () => [] }]
+      : settle(now)
+
   const settle = (now: number, phase: string | null = null): ReadonlyArray<Change> => {
     const open = current
     current = null
     if (open === null) return nothing
     const span = { startedAt: open.startedAt, completedAt: now }
-    if (open.kind === "reasoning") {
-      return [completed(TurnLines.reasoning(place, open.id, open.summary, open.encrypted, span), open.id, now)]
-    }
+    if (open.kind === "reasoning") return [completed(unwritten(open, now), open.id, now)]
     lastMessage = open.text
     return [completed(TurnLines.agentMessage(place, open.id, open.text, phase, span), open.id, now)]
   }
@@ -141,7 +166,7 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
       changes.push({
         records: [],
         notify: () => {
-          const open: OpenText = { kind: "text", agentId, id: itemId("msg_"), startedAt: now, text: "" }
+          const open: OpenText = { kind: "text", agentId, id: itemId("msg_"), startedAt: now, order: begun++, text: "" }
           current = open
           return started(currentItem(open), now).notify(() => undefined)
         }
@@ -173,9 +198,11 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
             agentId,
             id: itemId("rs_"),
             startedAt: now,
+            order: begun++,
             summary: [],
             encrypted: [],
-            base: 0
+            base: 0,
+            written: { summary: 0, encrypted: 0 }
           }
           current = open
           return started(currentItem(open), now).notify(() => undefined)
@@ -190,6 +217,7 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
           current.agentId = agentId
           current.base = current.summary.length
         }
+        if (current.base + part < current.written.summary) current.base = current.summary.length - part
         const summaryIndex = current.base + part
         const at = { ...ids, itemId: current.id, summaryIndex }
         const added: Array<Notification> = []
@@ -230,8 +258,15 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
           return mode === "paginated" ? settle(now) : nothing
         }
         case "ToolCall": {
-          const call: OpenCall = { id: event.id, name: event.name, arguments: event.arguments ?? null, startedAt: now }
-          const before = settle(now)
+          const call: OpenCall = {
+            kind: "call",
+            id: event.id,
+            name: event.name,
+            arguments: event.arguments ?? null,
+            startedAt: now,
+            order: begun++
+          }
+          const before = settleBeforeCall(now)
           return [
             ...before,
             {
@@ -251,7 +286,16 @@ export const make = ({ nextItemId, place }: TurnItemsOptions): TurnItems => {
     },
     settle,
     finish: (now) => [...settle(now), ...Array.from(calls.values(), (call) => end(call, null, false, now))],
-    open: () => [...(current === null ? [] : [currentItem(current)]), ...Array.from(calls.values(), callItem)],
+    open: () => {
+      const items = [...calls.values(), ...(current === null ? [] : [current])].toSorted((a, b) => a.order - b.order)
+      return [
+        ...(held === null ? [] : [held]),
+        ...items.map((one) => (one.kind === "call" ? callItem(one) : currentItem(one)))
+      ]
+    },
+    hold: (item) => {
+      held = item
+    },
     lastMessage: () => lastMessage
   }
 }

@@ -35,7 +35,10 @@ const install = (folder: string, version: Version): Effect.Effect<void, PeerUnav
         error === null
           ? Effect.void
           : Effect.fail(
-              new PeerUnavailable({ peer: `codex ${version}`, reason: `npm cannot install it: ${error.message}` })
+              new PeerUnavailable({
+                peer: `codex ${version}`,
+                reason: `npm cannot install it (${error.message.split("\n")[1] ?? "no reason told"})`
+              })
             )
       )
     )

@@ -2,7 +2,6 @@
  * The lives of threads: what is done to one before another server takes it over. Each leaves one thread to go on with.
  */
 import { Effect } from "effect"
-import type { Client } from "../conformance/Client.ts"
 import * as Acts from "./Acts.ts"
 
 export interface Scenario {
@@ -11,10 +10,7 @@ export interface Scenario {
   readonly modes: ReadonlyArray<"event" | "paginated">
   /** Leaves out what only newer or older servers can. */
   readonly not?: ReadonlyArray<"rethread" | "0.122.0" | "0.169.0">
-  readonly play: (
-    client: Client,
-    begin: Effect.Effect<Acts.Actor, Acts.Trouble>
-  ) => Effect.Effect<Acts.Actor, Acts.Trouble>
+  readonly play: (begin: Effect.Effect<Acts.Actor, Acts.Trouble>) => Effect.Effect<Acts.Actor, Acts.Trouble>
 }
 
 const both = ["event", "paginated"] as const
@@ -23,7 +19,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "two turns",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -33,7 +29,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "reasoning and a tool",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "REASON about it")
       yield* Acts.say(actor, "REASON and TOOL")
@@ -43,7 +39,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "a failure in the middle",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "FAIL now")
@@ -54,7 +50,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "a failure at the end",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "FAIL now")
@@ -64,7 +60,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "an interruption",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.interrupt(actor, yield* Acts.beginSlow(actor))
@@ -75,7 +71,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "rollback, and on",
     modes: ["event"],
     not: ["0.169.0"],
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -88,7 +84,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "rollback at the end",
     modes: ["event"],
     not: ["0.169.0"],
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -100,7 +96,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "revert, and on",
     modes: ["paginated"],
     not: ["0.122.0"],
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       const second = yield* Acts.say(actor, "two")
@@ -113,7 +109,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "revert at the end",
     modes: ["paginated"],
     not: ["0.122.0"],
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       const second = yield* Acts.say(actor, "two")
@@ -122,9 +118,35 @@ export const scenarios: ReadonlyArray<Scenario> = [
     })
   },
   {
+    name: "a fork of a reverted thread",
+    modes: ["paginated"],
+    not: ["0.122.0"],
+    play: Effect.fnUntraced(function* (begin) {
+      const actor = yield* begin
+      yield* Acts.say(actor, "one")
+      const second = yield* Acts.say(actor, "two")
+      yield* Acts.revert(actor, second)
+      yield* Acts.say(actor, "three")
+      return yield* Acts.fork(actor)
+    })
+  },
+  {
+    name: "rollback of numbered lines, and on",
+    modes: ["paginated"],
+    not: ["0.122.0", "0.169.0"],
+    play: Effect.fnUntraced(function* (begin) {
+      const actor = yield* begin
+      yield* Acts.say(actor, "one")
+      yield* Acts.say(actor, "two")
+      yield* Acts.rollback(actor, 1)
+      yield* Acts.say(actor, "three")
+      return actor
+    })
+  },
+  {
     name: "compaction, and on",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -136,7 +158,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "compaction at the end",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.compact(actor)
@@ -146,7 +168,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "a fork, and on",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -158,7 +180,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "a fork at the end",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -169,7 +191,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "a cut fork, and on",
     modes: both,
     not: ["0.122.0"],
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       const first = yield* Acts.say(actor, "one")
       yield* Acts.say(actor, "two")
@@ -181,7 +203,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     name: "a fork in the middle of a turn",
     modes: both,
-    play: Effect.fnUntraced(function* (_, begin) {
+    play: Effect.fnUntraced(function* (begin) {
       const actor = yield* begin
       yield* Acts.say(actor, "one")
       const running = yield* Acts.beginSlow(actor)

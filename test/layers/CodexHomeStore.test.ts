@@ -276,6 +276,23 @@ describe("a Codex home on a real file system", () => {
     }).pipe(Effect.scoped, Effect.provide(inFolder({ tamper: (fs) => withShortWrites(fs, 7) })))
   )
 
+  it.effect("finishes a line that was begun when whoever wrote it is interrupted", () =>
+    Effect.gen(function* () {
+      const store = yield* RolloutStore
+      const fs = yield* FileSystem.FileSystem
+      const ref = yield* store.create(rollout, Stream.empty)
+      const writer = yield* store.writer(ref)
+      const line = "0123456789".repeat(200)
+      const fiber = yield* Effect.forkChild(writer.append([line]))
+      yield* Effect.eventually(
+        Effect.flatMap(store.stat(ref), ({ size }) => (size === 0 ? Effect.fail("not begun yet") : Effect.void))
+      )
+      yield* Fiber.interrupt(fiber)
+      yield* writer.append(["next"])
+      assert.strictEqual(yield* fs.readFileString(ref.path), `${line}\nnext\n`)
+    }).pipe(Effect.scoped, Effect.provide(inFolder({ tamper: (fs) => withShortWrites(fs, 1) })))
+  )
+
   it.effect("does not take back what another program wrote behind a line that failed", () =>
     Effect.gen(function* () {
       const files = yield* StoreFiles

@@ -105,7 +105,10 @@ export interface Fold {
   readonly isWhole: boolean
 }
 
-const isOpenItem = (item: ThreadItem): boolean => "status" in item && item.status === "inProgress"
+// Of a message or reasoning in a snapshot nothing tells that it goes on; it always ends before its turn.
+const isOpenItem = (item: ThreadItem): boolean =>
+  ("status" in item && item.status === "inProgress") ||
+  (item.type === "contextCompaction" && item.completedAtMs === null)
 
 /** Begins with a snapshot. `whole`: with all its turns. */
 export const make = (seen: Seen, whole: boolean): Fold => {
@@ -167,7 +170,8 @@ export const make = (seen: Seen, whole: boolean): Fold => {
         const { turn } = told.params
         if (turn.status === "inProgress") return `turn ${turn.id} completes in progress`
         return inTurn(turn.id, (known) => {
-          known.items = known.items.filter((item) => !item.open)
+          const kept = (item: OpenItem) => item.item.type === "contextCompaction" && turn.status === "completed"
+          known.items = known.items.filter((item) => !item.open || kept(item))
           known.turn = { ...turn, items: [], itemsView: "full" }
           return null
         })

@@ -4,7 +4,7 @@
  * What a request brings about is told to its own client after its response: until then the thread's
  * events are held back from that connection.
  */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { parseThreadId, type ThreadId } from "../../domain/Ids.ts"
 import type { SettingsSource } from "../../domain/ThreadSettings.ts"
 import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
@@ -38,6 +38,16 @@ export const make = Effect.gen(function* () {
     yield* delivery.hold(session.connection, threadId)
     return yield* Effect.mapError(command(threadId), WireError.fromThreadError)
   })
+  /** The same for a method that answers with a snapshot: only what comes after that is held back. */
+  const onSnapshot = Effect.fnUntraced(function* <A, R>(
+    input: string,
+    command: (threadId: ThreadId, hold: Effect.Effect<void, never, Scope.Scope>) => Effect.Effect<A, ThreadError, R>
+  ) {
+    const threadId = yield* Effect.mapError(Effect.fromResult(parseThreadId(input)), WireError.fromThreadError)
+    const { session } = yield* CurrentRequest
+    const hold = delivery.hold(session.connection, threadId)
+    return yield* Effect.mapError(command(threadId, hold), WireError.fromThreadError)
+  })
   const done = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.as(effect, {})
 
   return {
@@ -68,14 +78,14 @@ export const make = Effect.gen(function* () {
     "turn/interrupt": (params: { readonly threadId: string; readonly turnId: string }) =>
       done(on(params.threadId, (threadId) => commands.interrupt(threadId, params.turnId))),
     "thread/rollback": (params: { readonly threadId: string; readonly numTurns: number }) =>
-      on(params.threadId, (threadId) =>
-        Effect.map(commands.rollback(threadId, params.numTurns), (snapshot) =>
+      onSnapshot(params.threadId, (threadId, hold) =>
+        Effect.map(commands.rollback(threadId, params.numTurns, hold), (snapshot) =>
           Results.threadAlone(snapshot, { withTurns: true })
         )
       ),
     "thread/revert": (params: { readonly threadId: string; readonly beforeTurnId: string }) =>
-      on(params.threadId, (threadId) =>
-        Effect.map(commands.revert(threadId, params.beforeTurnId), Results.threadRevert)
+      onSnapshot(params.threadId, (threadId, hold) =>
+        Effect.map(commands.revert(threadId, params.beforeTurnId, hold), Results.threadRevert)
       ),
     "thread/compact/start": (params: { readonly threadId: string }) => done(on(params.threadId, commands.compact)),
     "thread/inject_items": (params: { readonly threadId: string; readonly items: ReadonlyArray<unknown> }) =>
