@@ -45,7 +45,9 @@ const program = Effect.gen(function* () {
     const word = words[outcome._tag]
     counts.set(word, (counts.get(word) ?? 0) + 1)
     if (outcome._tag === "Deviates") outcome.met.forEach((deviation) => met.add(deviation))
-    const notes = linesOf(outcome).flatMap((line) => line.split("\n")).map((line) => `             ${line}`)
+    const notes = linesOf(outcome)
+      .flatMap((line) => line.split("\n"))
+      .map((line) => `             ${line}`)
     yield* Console.log([`${word.padEnd(13)}${nameOf(round)}`, ...notes].join("\n"))
   }
   const whole = values.only === "" && !counts.has(words.Unavailable) && !counts.has(words.Failed)

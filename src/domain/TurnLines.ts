@@ -7,7 +7,7 @@
  */
 import { INTERRUPTION_NOTICE } from "./ForkLines.ts"
 import type { ThreadId, TurnId } from "./Ids.ts"
-import { integerToJson, type JsonRecord } from "./Json.ts"
+import { integerToJson, isRecord, type JsonRecord, own } from "./Json.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { UserInput } from "./ThreadItem.ts"
@@ -59,8 +59,9 @@ const completed = (place: TurnPlace, core: JsonRecord, span: Span): RecordDraft 
   })
 
 const snakeElement = (element: unknown): unknown => {
-  const { byteRange, placeholder } = Object(element)
-  return byteRange === undefined ? element : { byte_range: byteRange, placeholder: placeholder ?? null }
+  const byteRange = isRecord(element) ? own(element, "byteRange") : undefined
+  if (!isRecord(element) || byteRange === undefined) return element
+  return { byte_range: byteRange, placeholder: own(element, "placeholder") ?? null }
 }
 
 const corePart = (part: UserInput): JsonRecord => {

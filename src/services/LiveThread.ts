@@ -200,6 +200,8 @@ export const make = Effect.fnUntraced(function* (
   const onEvent = (active: Running, event: AgentEvent) =>
     alone(
       Effect.gen(function* () {
+        // Steering may have found out that nothing can be written any more.
+        if (broken !== null) return yield* broken
         const now = yield* Clock.currentTimeMillis
         if (event._tag === "UsageReport") return yield* report(active, event)
         if (event._tag === "PlanUpdate") {
@@ -366,6 +368,9 @@ export const make = Effect.fnUntraced(function* (
     work: (active: Running) => Work
   ) {
     const now = yield* Clock.currentTimeMillis
+    // A turn that nobody ended (the server died in it) is ended now: the model is told before it goes on.
+    const left = journal.projected().midTurn
+    if (left !== null) yield* journal.append(TurnLines.turnInterrupted(left.turnId, null))
     const history = yield* Effect.exit(services.modelInput)
     const place: TurnLines.TurnPlace = { mode, threadId, turnId: TurnId.make(yield* random.uuidV7()) }
     const active: Running = {
@@ -378,10 +383,7 @@ export const make = Effect.fnUntraced(function* (
       spent: TokenUsage.zero,
       fiber: null
     }
-    // A turn that nobody ended (the server died in it) is ended now: the model is told before it goes on.
-    const left = journal.projected().midTurn
-    const before = left === null ? [] : TurnLines.turnInterrupted(left.turnId, null)
-    const tell = yield* first(active, now, [...before, ...TurnLines.turnStarted(place, now, under)])
+    const tell = yield* first(active, now, TurnLines.turnStarted(place, now, under))
     settings = under
     running = active
     failed = false

@@ -149,7 +149,13 @@ const make = Effect.fnUntraced(function* (
     ref: () => ref,
     modifiedAt: () => modifiedAt,
     isWriting: () => writer !== null || (destination._tag === "new" && ref !== null),
-    segments: () => [...bases, { ...own, ref: ref ?? own.ref, bytes, lines, endsLine: true }],
+    // Until something is appended, the rollout may still end in the middle of a line.
+    segments: () => [
+      ...bases,
+      lines === own.lines
+        ? { ...own, ref: ref ?? own.ref }
+        : { ...own, ref: ref ?? own.ref, bytes, lines, endsLine: true }
+    ],
     read: (target) =>
       destination._tag === "stored" || target.path !== (ref ?? own.ref).path || ref !== null
         ? store.read(target)

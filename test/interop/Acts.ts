@@ -36,7 +36,7 @@ export const start = Effect.fnUntraced(function* (client: Client, historyMode: "
 })
 
 /** Comes back to a thread. */
-export const resume = Effect.fnUntraced(function* (client: Client, threadId: string) {
+const resume = Effect.fnUntraced(function* (client: Client, threadId: string) {
   yield* ask(client, "thread/resume", { threadId })
   return { client, threadId } satisfies Actor
 })
@@ -125,7 +125,11 @@ const itemOf = (item: unknown): string => {
 
 /** A thread as a client that resumes it sees it. */
 export interface View {
-  readonly turns: ReadonlyArray<{ readonly turn: string; readonly error: unknown; readonly items: ReadonlyArray<string> }>
+  readonly turns: ReadonlyArray<{
+    readonly turn: string
+    readonly error: unknown
+    readonly items: ReadonlyArray<string>
+  }>
   /** The usage notifications of the resume. */
   readonly usage: ReadonlyArray<JsonRecord>
 }

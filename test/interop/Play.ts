@@ -32,7 +32,8 @@ export const play = Effect.fn("Play.play")(function* ({ maker, mode, scenario, t
   const found: Array<Difference> = []
   const compare = (what: Difference["what"], after: Difference["after"], ofMaker: unknown, ofTaker: unknown) => {
     if (Equal.equals(ofMaker, ofTaker)) return
-    const sides = maker.origin === "rethread" ? { rethread: ofMaker, genuine: ofTaker } : { rethread: ofTaker, genuine: ofMaker }
+    const sides =
+      maker.origin === "rethread" ? { rethread: ofMaker, genuine: ofTaker } : { rethread: ofTaker, genuine: ofMaker }
     found.push({ what, after, ...sides })
   }
   const home = yield* World.home

@@ -44,7 +44,9 @@ export const judge = (round: Round) =>
         const known = deviations.find((deviation) => deviation.holds(difference, round))
         if (known === undefined) {
           const { after, genuine, rethread, what } = difference
-          problems.push(`${what}, after ${after}:\n  rethread ${printExact(rethread)}\n  genuine  ${printExact(genuine)}`)
+          problems.push(
+            `${what}, after ${after}:\n  rethread ${printExact(rethread)}\n  genuine  ${printExact(genuine)}`
+          )
         } else met.add(known)
       }
       if (problems.length > 0) return { _tag: "Failed", problems }

@@ -32,7 +32,9 @@ const answered = (asked: Mock.Asked): boolean => {
 
 /** Calls whichever tool the server offers that runs a command. */
 const toolOf = (asked: Mock.Asked): readonly [name: string, args: string] => {
-  const names = list(asked.body, "tools").filter(isRecord).map((tool) => text(tool, "name") ?? "")
+  const names = list(asked.body, "tools")
+    .filter(isRecord)
+    .map((tool) => text(tool, "name") ?? "")
   return names.includes("exec_command")
     ? ["exec_command", '{"cmd":"echo hi"}']
     : [names.find((name) => name.includes("shell")) ?? "shell", '{"command":"echo hi"}']
@@ -52,14 +54,25 @@ const respond: Mock.Respond = (asked, k) => {
 /** The mock model: what it was asked, and where it listens. */
 export class Model extends Context.Service<
   Model,
-  { readonly baseUrl: string; readonly asked: Effect.Effect<ReadonlyArray<Mock.Asked>> }
->()("test/interop/World/Model") {
+  {
+    readonly baseUrl: string
+    readonly asked: Effect.Effect<ReadonlyArray<Mock.Asked>>
+    /** Lets an answer that is to be cut off be cut off now. */
+    readonly cut: Effect.Effect<void>
+    /** An answer that would never end was given up by whoever asked for it. */
+    readonly hungUp: Effect.Effect<void>
+  }
+>()("rethread/test/interop/World/Model") {
   static readonly layer: Layer.Layer<Model> = Layer.effect(
     Model,
     Effect.gen(function* () {
-      const { asked, heard } = yield* Mock.MockResponses
-      yield* Deferred.succeed(heard, undefined)
-      return Model.of({ asked, baseUrl: yield* Mock.baseUrl })
+      const { asked, closed, heard } = yield* Mock.MockResponses
+      return Model.of({
+        asked,
+        baseUrl: yield* Mock.baseUrl,
+        cut: Effect.asVoid(Deferred.succeed(heard, undefined)),
+        hungUp: Deferred.await(closed)
+      })
     })
   ).pipe(Layer.provide(Mock.layerServer(respond)), Layer.provide(NodeHttpServer.layerTest), Layer.orDie)
 }
@@ -115,7 +128,7 @@ const toolkit = Toolkit.make(Shell)
 const tools = toolkit.toLayer({ shell: ({ command }) => Effect.succeed(`ran: ${command}`) })
 
 /** Rethread over a home, its turns on the models that the home configures. */
-export const server = (directory: string): Layer.Layer<JsonRpcServer> =>
+const server = (directory: string): Layer.Layer<JsonRpcServer> =>
   JsonRpcServer.layer().pipe(
     Layer.provide(Handlers.layer),
     Layer.provide(Rethread.layer),
@@ -154,7 +167,10 @@ export const contextOf = (asked: Mock.Asked): ReadonlyArray<string> =>
     if (type === "function_call_output") return [`output ${JSON.stringify(own(item, "output"))}`]
     if (type === "reasoning") return [`reasoning ${text(item, "encrypted_content")}`]
     if (type !== "message") return [type]
-    const said = list(item, "content").filter(isRecord).map((part) => text(part, "text") ?? "").join("")
+    const said = list(item, "content")
+      .filter(isRecord)
+      .map((part) => text(part, "text") ?? "")
+      .join("")
     const surroundings = /^<(?!turn_aborted)[a-z_]+[ >]|^# AGENTS\.md/
     if (role === "developer" || role === "system" || surroundings.test(said)) return []
     return [`${role}: ${said.startsWith("<turn_aborted>") ? "<turn_aborted>" : said}`]

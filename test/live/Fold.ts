@@ -77,7 +77,10 @@ function notification<const M extends Notification["method"]>(method: M) {
   return Schema.Struct({ method: Schema.Literal(method), params: NotificationParams[method] })
 }
 const decodeMessage = Schema.decodeUnknownSync(schemas)
-const decodeNotification = ({ method, params }: Extract<Message, { readonly kind: "notification" }>): Notification | null =>
+const decodeNotification = ({
+  method,
+  params
+}: Extract<Message, { readonly kind: "notification" }>): Notification | null =>
   method in NotificationParams ? decodeMessage({ method, params }) : null
 
 interface OpenItem {
@@ -204,7 +207,8 @@ export const make = (seen: Seen, whole: boolean): Fold => {
         return inItem(told.params.turnId, told.params.itemId, (known) => {
           if (known.item.type !== "reasoning") return `a paragraph for ${known.item.type}`
           const { summary } = known.item
-          if (told.params.summaryIndex !== summary.length) return `paragraph ${told.params.summaryIndex} of ${summary.length}`
+          const { summaryIndex } = told.params
+          if (summaryIndex !== summary.length) return `paragraph ${summaryIndex} of ${summary.length}`
           known.item = { ...known.item, summary: [...summary, ""] }
           return null
         })
@@ -213,7 +217,10 @@ export const make = (seen: Seen, whole: boolean): Fold => {
           const { delta, summaryIndex } = told.params
           if (known.item.type !== "reasoning") return `a reasoning for ${known.item.type}`
           if (known.item.summary[summaryIndex] === undefined) return `paragraph ${summaryIndex} was not added`
-          known.item = { ...known.item, summary: known.item.summary.with(summaryIndex, known.item.summary[summaryIndex] + delta) }
+          known.item = {
+            ...known.item,
+            summary: known.item.summary.with(summaryIndex, known.item.summary[summaryIndex] + delta)
+          }
           return null
         })
       case "thread/tokenUsage/updated":

@@ -21,5 +21,5 @@ it.effect.prop(
   `clients, a read and a cold read agree (${runs} schedules, seed ${seed})`,
   { schedule: Schedule },
   ({ schedule }) => play(schedule),
-  { arbitrary: { runs, seed, size: 24, maxShrinks: 400 }, timeout: 60_000 + runs * 1000 }
+  { arbitrary: { runs, seed, size: 200, maxShrinks: 400 }, timeout: 60_000 + runs * 1000 }
 )

@@ -4,7 +4,7 @@
  * The client keeps what it is told in the order of delivery; `ask` waits for an answer, `settled` for
  * everything that was told up to now.
  */
-import { Clock, Deferred, Effect, Exit, Layer, type Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Layer, Predicate, type Scope } from "effect"
 import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
 import { layerWith, type MemoryFile } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import * as Handlers from "../../src/rpc/codex/Handlers.ts"
@@ -68,13 +68,13 @@ const messageOf = (frame: JsonRecord): Message => {
 export interface LiveClient {
   /** Everything that was said to it, in order. */
   readonly log: ReadonlyArray<Message>
-  /** Sends a request without waiting; the effect within waits for the answer, or null when the connection is gone. */
+  /** Sends a request without waiting: its answer comes later, or null when the connection is gone. */
   readonly send: (
     method: string,
     params: object,
     /** Called with the answer before anything that comes after it. */
     then?: (answer: Answer) => void
-  ) => Effect.Effect<Effect.Effect<Answer | null>>
+  ) => Effect.Effect<Deferred.Deferred<Answer | null>>
   readonly ask: (method: string, params: object) => Effect.Effect<JsonRecord>
   /** The error that a request is answered with. */
   readonly refused: (method: string, params: object) => Effect.Effect<JsonRecord>
@@ -94,7 +94,7 @@ export const connect = Effect.fnUntraced(function* (
   const log: Array<Message> = []
   const waiting = new Map<
     number,
-    { readonly answered: Deferred.Deferred<Answer | null>; readonly then: (answer: Answer) => void }
+    { readonly answered: Deferred.Deferred<Answer | null>; readonly onAnswer: (answer: Answer) => void }
   >()
   const watchers = new Set<() => void>()
   let ids = 0
@@ -108,7 +108,7 @@ export const connect = Effect.fnUntraced(function* (
     if (message.kind !== "notification") {
       const asked = waiting.get(message.id)
       waiting.delete(message.id)
-      asked?.then(message)
+      asked?.onAnswer(message)
       if (asked !== undefined) Deferred.doneUnsafe(asked.answered, Exit.succeed(message))
     }
     for (const watch of watchers) watch()
@@ -130,23 +130,24 @@ export const connect = Effect.fnUntraced(function* (
     )
   )
 
-  const send = Effect.fnUntraced(function* (
-    method: string,
-    params: object,
-    then: (answer: Answer) => void = () => {}
-  ) {
+  const send = Effect.fnUntraced(function* (method: string, params: object, then: (answer: Answer) => void = () => {}) {
     const id = ids++
     const answered = yield* Deferred.make<Answer | null>()
-    if (gone) return Effect.succeed(null)
-    waiting.set(id, { answered, then })
+    if (gone) {
+      yield* Deferred.succeed(answered, null)
+      return answered
+    }
+    waiting.set(id, { answered, onAnswer: then })
     yield* transport.send({ id, method, params })
-    return Deferred.await(answered)
+    return answered
   })
   const answerTo = (method: string, params: object) =>
-    Effect.flatMap(Effect.flatten(send(method, params)), (answer) =>
-      answer === null ? Effect.die(new Error(`the connection is gone: ${method}`)) : Effect.succeed(answer)
+    send(method, params).pipe(
+      Effect.flatMap(Deferred.await),
+      Effect.filterOrElse(Predicate.isNotNull, () => Effect.die(new Error(`the connection is gone: ${method}`)))
     )
-  const describe = (message: Message) => JSON.stringify(message, (_, value) => (typeof value === "bigint" ? `${value}` : value))
+  const describe = (message: Message) =>
+    JSON.stringify(message, (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value))
 
   const client: LiveClient = {
     log,
@@ -193,10 +194,12 @@ export const connect = Effect.fnUntraced(function* (
 })
 
 /** Is it this notification, about this thread? */
-export const isAbout = (method: string, threadId?: string) => (message: Message): boolean =>
-  message.kind === "notification" &&
-  message.method === method &&
-  (threadId === undefined || own(message.params, "threadId") === threadId)
+export const isAbout =
+  (method: string, threadId?: string) =>
+  (message: Message): boolean =>
+    message.kind === "notification" &&
+    message.method === method &&
+    (threadId === undefined || own(message.params, "threadId") === threadId)
 
 /** A user's words as input. */
 export const say = (text: string) => [{ type: "text", text }]

@@ -3,7 +3,7 @@
  */
 import { Effect, Equal } from "effect"
 import type { Client } from "../Client.ts"
-import { at, type Case, refusal, sequence, turns, usages } from "../Case.ts"
+import { at, type Case, items, refusal, sequence, turns, usages } from "../Case.ts"
 import { inHome } from "../Home.ts"
 import { answered, basic, openTurn, options, paged, spent, threeTurns } from "./Rollouts.ts"
 import { rollout } from "../../../src/testing/RolloutBuilder.ts"
@@ -188,6 +188,42 @@ const midTurn: Case = {
   expected: { fork: [["T1:completed", "T2:interrupted"], [["T1", "120 90 20 30 10"]]] }
 }
 
+const unended = rollout(options(23))
+  .turn({ id: "T1", usage: spent(120) })
+  .turn({ id: "T2", agent: null, ends: "open" })
+  .build()
+
+const withoutLineEnd: Case = {
+  name: "fork of a loaded thread whose last line has no end: nothing is lost",
+  files: [{ ...unended, content: unended.content.trimEnd() }],
+  script: Effect.fnUntraced(function* ({ connect, home }) {
+    const before = yield* home.hashes
+    const client = yield* connect()
+    const { result } = yield* client.request("thread/read", { threadId: unended.threadId, includeTurns: true })
+    yield* client.request("thread/resume", { threadId: unended.threadId })
+    const forked = yield* client.request("thread/fork", { threadId: unended.threadId })
+    yield* client.settle
+    const after = yield* home.hashes
+    return {
+      thread: [turns(at(result, "thread")), items(at(result, "thread"))],
+      fork: [turns(at(forked, "result", "thread")), items(at(forked, "result", "thread"))],
+      unchanged: after.get(unended.path) === before.get(unended.path)
+    }
+  }),
+  expected: {
+    thread: [
+      ["T1:completed", "T2:interrupted"],
+      [["userMessage/item-1", "agentMessage/item-2"], ["userMessage/item-3"]]
+    ],
+    fork: [
+      ["T1:completed", "T2:interrupted"],
+      [["userMessage/item-1", "agentMessage/item-2"], ["userMessage/item-3"]]
+    ],
+    unchanged: true
+  },
+  deviates: { "0.169.0": { because: "compatibility, Resume: the file on resume", shows: { unchanged: false } } }
+}
+
 const failing = rollout(options(21))
   .turn({ id: "T1", usage: spent(120), ends: "failed" })
   .build()
@@ -305,6 +341,7 @@ export const cases: ReadonlyArray<Case> = [
   refusals,
   withoutTurns,
   midTurn,
+  withoutLineEnd,
   failed,
   ephemeral,
   cold,

@@ -267,7 +267,9 @@ export const services = (asked: Asked, options: MockOptions = {}) => {
   )
   const info = ServerInfo.layer({ os: "Linux 6.1.0", arch: "x86_64", platformFamily: "unix", platformOs: "linux" })
   const commands = Layer.mock(ThreadCommands, {})
-  return Layer.mergeAll(lifecycle, threads, catalog, commands, config, info, Approvals.layer).pipe(Layer.provideMerge(NotificationDelivery.layer))
+  return Layer.mergeAll(lifecycle, threads, catalog, commands, config, info, Approvals.layer).pipe(
+    Layer.provideMerge(NotificationDelivery.layer)
+  )
 }
 
 export const nothingAsked = (): Asked => ({ resumes: [], forks: [], lists: [], reads: [] })
