@@ -2,6 +2,7 @@
  * Chance that repeats: a seeded generator (sfc32) and the texts made from it. The same seed gives the same bytes on
  * every machine, so two runs of a benchmark read the same files.
  */
+import { sfc32 } from "./sfc32.ts"
 
 /** Numbers and texts from one seed. */
 export interface Chance {
@@ -48,19 +49,7 @@ const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const poolSize = 1 << 20
 
 export const makeChance = (seed: number): Chance => {
-  let a = seed | 0
-  let b = 0x9e3779b9 | 0
-  let c = 0x243f6a88 | 0
-  let counter = 1
-  const bits = () => {
-    const sum = (((a + b) | 0) + counter) | 0
-    counter = (counter + 1) | 0
-    a = b ^ (b >>> 9)
-    b = (c + (c << 3)) | 0
-    c = (((c << 21) | (c >>> 11)) + sum) | 0
-    return sum >>> 0
-  }
-  for (let warmUp = 0; warmUp < 16; warmUp += 1) bits()
+  const bits = sfc32(seed)
 
   const next = () => bits() / 0x1_0000_0000
   const between = (low: number, high: number) => low + Math.floor(next() * (high - low + 1))

@@ -57,61 +57,67 @@ const isToolItem = (type: string): boolean => type.endsWith("_call") || type.end
 /** An empty context. */
 export const make = (): ContextHistory => {
   const filed: Array<Filed> = []
-  // In history without explicit turns a user's item comes just before the event that opens its turn.
-  let early: Array<Omit<Filed, "serial">> = []
+  // In history without explicit turns a user's item comes just before the event that opens its turn. Until that comes,
+  // it is filed under the turn before.
+  let early: Array<Filed> = []
   const lastWords: Array<LastWord> = []
 
-  const say = (asks: boolean, turns: TurnHistory) => {
-    const serial = turns.activeTurn()
+  const say = (asks: boolean, serial: TurnSerial | null) => {
     if (lastWords.at(-1)?.serial === serial) lastWords.pop()
     lastWords.push({ serial, asks })
   }
 
-  const fileEarly = (turns: TurnHistory) => {
-    if (early.length === 0) return
-    for (const entry of early) filed.push({ ...entry, serial: turns.activeTurn() })
+  const fileEarly = (serialOf: (entry: Filed) => TurnSerial | null) => {
+    for (const entry of early) {
+      const serial = serialOf(entry)
+      filed.push({ ...entry, serial })
+      say(true, serial)
+    }
     early = []
-    say(true, turns)
   }
 
   return {
     step: (line, segment, turns) => {
       const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
       const record = line.record
+      const serial = turns.activeTurn()
+      const active = () => serial
       switch (record._tag) {
         case "ResponseItem":
         case "BareItem": {
           const { item, type } = record.item
           const fromUser = isFromUser(item)
           if (record._tag === "ResponseItem" && fromUser && !turns.inExplicitTurn()) {
-            early.push({ kind: "item", fromUser, at })
+            early.push({ serial, kind: "item", fromUser, at })
             return
           }
-          fileEarly(turns)
-          filed.push({ serial: turns.activeTurn(), kind: "item", fromUser, at })
-          if (fromUser || isToolItem(type)) say(true, turns)
-          else if (type === "message" && own(item, "role") === "assistant") say(false, turns)
+          fileEarly(active)
+          filed.push({ serial, kind: "item", fromUser, at })
+          if (fromUser || isToolItem(type)) say(true, serial)
+          else if (type === "message" && own(item, "role") === "assistant") say(false, serial)
           return
         }
         case "Glanced": {
           const { role, type } = record
-          fileEarly(turns)
-          filed.push({ serial: turns.activeTurn(), kind: "item", fromUser: false, at })
-          if (isToolItem(type)) say(true, turns)
-          else if (role === "assistant") say(false, turns)
+          fileEarly(active)
+          filed.push({ serial, kind: "item", fromUser: false, at })
+          if (isToolItem(type)) say(true, serial)
+          else if (role === "assistant") say(false, serial)
           return
         }
         case "Compacted": {
-          fileEarly(turns)
+          fileEarly(active)
           const replaced = Array.isArray(record.compacted.replacement_history)
-          filed.push({ serial: turns.activeTurn(), kind: replaced ? "replacement" : "summary", fromUser: true, at })
+          filed.push({ serial, kind: replaced ? "replacement" : "summary", fromUser: true, at })
           return
         }
         case "Event": {
           const { type } = record.event
           const ends = type === "agent_message" || type === "turn_aborted" || type === "task_complete"
-          if (type === "user_message" || ends) fileEarly(turns)
-          if (ends) say(false, turns)
+          // What was put in between turns is not part of the next: that one told of its beginning.
+          if (type === "task_started" || type === "thread_rolled_back") fileEarly((entry) => entry.serial)
+          if (type === "user_message" || ends) fileEarly(active)
+          if (ends) say(false, serial)
           return
         }
         case "SessionMeta":
@@ -123,10 +129,9 @@ export const make = (): ContextHistory => {
     awaitsAgent: (turns) =>
       early.length > 0 || lastWords.findLast(({ serial }) => serial === null || turns.survives(serial))?.asks === true,
     result: (turns) => {
-      const waiting = early.map((entry): Filed => ({ ...entry, serial: turns.activeTurn() }))
       let base: LinePlace | null = null
       let kept: Array<Filed> = []
-      for (const entry of [...filed, ...waiting]) {
+      for (const entry of [...filed, ...early]) {
         if (entry.serial !== null && !turns.survives(entry.serial)) continue
         if (entry.kind === "replacement") {
           base = entry.at

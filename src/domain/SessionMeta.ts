@@ -88,10 +88,12 @@ const decodeBare = Schema.decodeUnknownOption(Bare)
 const id = (text: string | null | undefined): Option.Option<ThreadId> =>
   text === null || text === undefined ? Option.none() : Result.getSuccess(parseThreadId(text))
 
-const gitInfo = (git: (typeof Bare.Type)["git"]): GitInfo | null =>
-  git === null || git === undefined
-    ? null
-    : { sha: git.commit_hash ?? null, branch: git.branch ?? null, originUrl: git.repository_url ?? null }
+const gitInfo = (git: (typeof Bare.Type)["git"]): GitInfo | null => {
+  const sha = git?.commit_hash ?? null
+  const branch = git?.branch ?? null
+  const originUrl = git?.repository_url ?? null
+  return sha === null && branch === null && originUrl === null ? null : { sha, branch, originUrl }
+}
 
 // Early paginated forks name only the ordinal; their base is the thread they were forked from.
 const historyBase = (meta: typeof Payload.Type, forkedFromId: ThreadId | null): HistoryBase | null => {
@@ -161,6 +163,39 @@ export const fromBare = (record: JsonRecord): Option.Option<SessionMeta> =>
       payload: record
     }))
   )
+
+/** What is to change of a thread's repository: what it leaves out stays, null clears. */
+export interface GitUpdate {
+  readonly sha?: string | null | undefined
+  readonly branch?: string | null | undefined
+  readonly originUrl?: string | null | undefined
+}
+
+/** The payload of a later line that says the same of the session, but for its repository. */
+export const payloadWithGit = (meta: SessionMeta, update: GitUpdate): JsonRecord => {
+  const now = (change: string | null | undefined, before: string | undefined | null) =>
+    change === undefined ? (before ?? null) : change
+  const git = {
+    commit_hash: now(update.sha, meta.git?.sha),
+    branch: now(update.branch, meta.git?.branch),
+    repository_url: now(update.originUrl, meta.git?.originUrl)
+  }
+  return {
+    // A bare first line has none of these, and a `session_meta` line must.
+    cwd: meta.cwd ?? "",
+    originator: meta.originator ?? "",
+    cli_version: meta.cliVersion,
+    ...meta.payload,
+    // An object also when nothing is left in it: Codex takes a line without one for one that does not say.
+    git: Object.fromEntries(Object.entries(git).filter(([, value]) => value !== null))
+  }
+}
+
+/** The session after a later `session_meta` line of its own, which may name another repository and changes nothing else. */
+export const restated = (meta: SessionMeta, later: SessionMeta): SessionMeta => {
+  const git = own(later.payload, "git")
+  return later.id === meta.id && isRecord(git) ? { ...meta, git: later.git, payload: { ...meta.payload, git } } : meta
+}
 
 const text = (record: JsonRecord, key: string): string | null => {
   const value = own(record, key)

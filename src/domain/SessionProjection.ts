@@ -11,7 +11,7 @@ import type { LinePlace, ModelContext } from "./ModelContext.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
 import { isFromUser, spoken } from "./Said.ts"
-import type { SessionMeta } from "./SessionMeta.ts"
+import { restated, type SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
 import type { SettingsSource } from "./ThreadSettings.ts"
 import type { RestoredUsage } from "./TokenUsage.ts"
@@ -32,6 +32,8 @@ export interface TurnOpening {
 
 /** Everything that a thread's lines say, once all are read. */
 export interface ProjectedSession {
+  /** What the session says of itself, as its own later `session_meta` lines left it. */
+  readonly meta: SessionMeta
   /** The turns that survive, as recorded: one that never ended is `inProgress`. */
   readonly turns: ReadonlyArray<TurnHistory.RestoredTurn>
   readonly usage: RestoredUsage | null
@@ -62,6 +64,8 @@ export interface SessionProjection {
    * count; the id is certain only after reading them all.
    */
   readonly isUncertain: () => boolean
+  /** The session, as its lines so far describe it. */
+  readonly meta: () => SessionMeta
   /** The highest ordinal so far; null in event-style histories. */
   readonly lastOrdinal: () => number | null
   /** The id that the next item will have that is counted and not named. */
@@ -78,6 +82,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
   const openings: Array<TurnOpening> = []
   const diagnostics: Array<Diagnostic> = []
   let settings: SettingsSource = PersistedSettings.initial(meta)
+  let described = meta
   let preview = ""
   let itemPreview = ""
   let name: string | null = null
@@ -86,7 +91,8 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
   let glanced = false
   let uncertain = false
   let diagnosticCount = 0
-  // A user's item that precedes the event which opens its implied turn belongs to that turn.
+  // A user's item that precedes the event which opens its implied turn belongs to that turn. One that tells of its
+  // beginning begins there: what was put in before it is not part of it.
   let early: LinePlace | null = null
 
   const note = (diagnostic: Diagnostic) => {
@@ -97,7 +103,9 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
   const noteOpening = (line: RolloutLine, at: LinePlace) => {
     const opened = turns.lastOpened()
     if (opened !== null && opened.serial !== openings.at(-1)?.serial) {
-      openings.push({ id: opened.id, serial: opened.serial, at: early ?? at, ordinal: line.ordinal })
+      const begins = line.record._tag === "Event" && line.record.event.type === "task_started"
+      const from = begins ? at : (early ?? at)
+      openings.push({ id: opened.id, serial: opened.serial, at: from, ordinal: line.ordinal })
       uncertain = uncertain || (glanced && !opened.explicit)
     }
     glanced = glanced || line.record._tag === "Glanced"
@@ -128,6 +136,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
       usage.step(line, turns)
       context.step(line, segment, turns)
       settings = PersistedSettings.step(settings, line)
+      if (line.record._tag === "SessionMeta") described = restated(described, line.record.meta)
       notePreview(line)
       const event = line.record._tag === "Event" ? line.record.event : null
       // A fork's copy of its source's name is not its own.
@@ -135,6 +144,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
     },
     endInherited: usage.endInherited,
     isUncertain: () => uncertain,
+    meta: () => described,
     lastOrdinal: () => lastOrdinal,
     nextItemId: turns.nextItemId,
     result: () => {
@@ -147,6 +157,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
         last?.turn.status === "inProgress" ||
         (last !== undefined && !last.explicit && last.turn.status !== "interrupted" && context.awaitsAgent(turns))
       return {
+        meta: described,
         turns: restored,
         usage: usage.result(turns),
         context: context.result(turns),

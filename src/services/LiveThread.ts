@@ -8,15 +8,14 @@
 import { Cause, Clock, Deferred, Effect, Exit, Fiber, type Scope, Semaphore, Stream } from "effect"
 import type { SecureRandom } from "effect/crypto"
 import type { AgentEvent } from "../domain/AgentEvent.ts"
-import { ItemId, type ThreadId, TurnId } from "../domain/Ids.ts"
+import { type ThreadId, TurnId } from "../domain/Ids.ts"
 import type { JsonRecord } from "../domain/Json.ts"
 import type { Notification } from "../domain/Notification.ts"
 import type { ThreadStatus } from "../domain/Thread.ts"
-import type { ThreadItem, UserInput } from "../domain/ThreadItem.ts"
+import type { UserInput } from "../domain/ThreadItem.ts"
 import type { ThreadSettings } from "../domain/ThreadSettings.ts"
 import * as Compaction from "../domain/Compaction.ts"
 import { atRest } from "../domain/ThreadView.ts"
-import * as TokenUsage from "../domain/TokenUsage.ts"
 import type { Turn, TurnError } from "../domain/Turn.ts"
 import { turnError } from "../domain/TurnFailure.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
@@ -27,7 +26,7 @@ import type { NotificationDelivery } from "./NotificationDelivery.ts"
 import type { RolloutWriteFailed } from "./RolloutWriter.ts"
 import { InvalidRequest, ThreadReadOnly } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
-import * as TurnItems from "./TurnItems.ts"
+import * as TurnRecording from "./TurnRecording.ts"
 
 /** What a turn is asked to do. */
 export interface TurnRequest {
@@ -82,12 +81,10 @@ export interface LiveThreadServices {
 
 interface Running {
   readonly kind: "conversation" | "compaction"
-  readonly place: TurnLines.TurnPlace
-  readonly startedAt: number
-  readonly items: TurnItems.TurnItems
+  readonly id: TurnId
+  readonly recording: TurnRecording.TurnRecording
   readonly steered: Array<UserInput>
   readonly ended: Deferred.Deferred<void>
-  spent: TokenUsage.TokenUsage
   fiber: Fiber.Fiber<void> | null
 }
 
@@ -129,72 +126,16 @@ export const make = Effect.fnUntraced(function* (
       .turns.map(({ turn }) =>
         turn.id === unwritten?.id ? { ...turn, status: "failed" as const, error: unwritten.error } : turn
       )
-  const recordedTurn = (turnId: string): Turn | undefined => recorded().findLast((turn) => turn.id === turnId)
 
   const turns = (): ReadonlyArray<Turn> => {
     const active = running
     if (active === null) return atRest(recorded())
     const all = recorded()
-    const now = all.findLast((turn) => turn.id === active.place.turnId)
+    const now = all.findLast((turn) => turn.id === active.id)
     return all.map((turn) =>
-      turn === now ? { ...turn, items: withOpen(turn.items, active.items.open()) } : (atRest([turn])[0] ?? turn)
+      turn === now ? { ...turn, items: active.recording.shown(turn.items) } : (atRest([turn])[0] ?? turn)
     )
   }
-
-  const itemOf =
-    (active: Running) =>
-    (id: string): ThreadItem | undefined =>
-      recordedTurn(active.place.turnId)?.items.findLast((item) => item.id === id)
-
-  /** Writes what a change brings, then tells of it. */
-  const apply = (active: Running, changes: ReadonlyArray<TurnItems.Change>) =>
-    Effect.forEach(
-      changes,
-      (change) =>
-        Effect.andThen(
-          journal.append(change.records),
-          Effect.suspend(() => Effect.forEach(change.notify(itemOf(active)), publish, { discard: true }))
-        ),
-      { discard: true }
-    )
-
-  const say = Effect.fnUntraced(function* (
-    active: Running,
-    input: ReadonlyArray<UserInput>,
-    clientId: string | null,
-    now: number,
-    before: ReadonlyArray<TurnLines.RecordDraft>
-  ) {
-    const id = mode === "paginated" ? yield* random.uuidV7() : journal.nextItemId()
-    yield* journal.append([...before, ...TurnLines.userMessage(active.place, id, input, clientId, now)])
-    const item = itemOf(active)(id)
-    if (item === undefined) return nothingToTell
-    const at = { item, threadId, turnId: active.place.turnId }
-    const told: ReadonlyArray<Notification> = [
-      { method: "item/started", params: { ...at, startedAtMs: now } },
-      { method: "item/completed", params: { ...at, completedAtMs: now } }
-    ]
-    return told
-  })
-
-  const report = Effect.fnUntraced(function* (active: Running, event: Extract<AgentEvent, { _tag: "UsageReport" }>) {
-    const before = journal.projected().usage?.info.total ?? TokenUsage.zero
-    active.spent = TokenUsage.add(active.spent, event.usage)
-    yield* journal.append(
-      TurnLines.usage(active.place, {
-        last: event.usage,
-        turn: active.spent,
-        total: TokenUsage.add(before, event.usage),
-        modelContextWindow: event.modelContextWindow ?? settings.modelContextWindow
-      })
-    )
-    const { usage } = journal.projected()
-    if (usage === null || usage.owner === null) return
-    yield* publish({
-      method: "thread/tokenUsage/updated",
-      params: { threadId, turnId: usage.owner, tokenUsage: usage.info }
-    })
-  })
 
   // What the agent has said is written and told, and what it has spent is counted, whatever happens to the turn.
   const onEvent = (active: Running, event: AgentEvent) =>
@@ -202,42 +143,25 @@ export const make = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         // Steering may have found out that nothing can be written any more.
         if (broken !== null) return yield* broken
-        const now = yield* Clock.currentTimeMillis
-        if (event._tag === "UsageReport") return yield* report(active, event)
-        if (event._tag === "PlanUpdate") {
-          const { turnId } = active.place
-          const { explanation, steps } = event
-          return yield* publish({ method: "turn/plan/updated", params: { threadId, turnId, explanation, plan: steps } })
-        }
-        return yield* apply(active, active.items.on(event, now))
+        return yield* active.recording.on(event)
       })
     ).pipe(Effect.uninterruptible)
 
   /** The turn is over: writes how, frees the thread, and tells everybody. */
   const end = Effect.fnUntraced(function* (active: Running, exit: Exit.Exit<void, AgentError | RolloutWriteFailed>) {
     const now = yield* Clock.currentTimeMillis
-    const span = { startedAt: active.startedAt, completedAt: now }
     const error = Exit.isSuccess(exit) ? null : failureOf(exit.cause)
     if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) {
       yield* Effect.logError("LiveThread: the turn died", exit.cause).pipe(
-        Effect.annotateLogs({ threadId, turnId: active.place.turnId })
+        Effect.annotateLogs({ threadId, turnId: active.id })
       )
     }
-    const write = Effect.gen(function* () {
-      yield* apply(active, active.items.finish(now))
-      const interrupted = Exit.isFailure(exit) && error === null
-      yield* journal.append(
-        interrupted
-          ? TurnLines.turnInterrupted(active.place.turnId, span)
-          : TurnLines.turnCompleted(
-              active.place,
-              span,
-              active.items.lastMessage(),
-              error === null || error._tag === "RolloutWriteFailed" ? null : recordedError(error)
-            )
-      )
-    })
-    const written = error?._tag === "RolloutWriteFailed" ? Exit.fail(error) : yield* Effect.exit(write)
+    const how: TurnRecording.TurnEnd =
+      Exit.isFailure(exit) && error === null
+        ? { _tag: "interrupted" }
+        : { _tag: "completed", error: error?._tag === "AgentError" ? recordedError(error) : null }
+    const written =
+      error?._tag === "RolloutWriteFailed" ? Exit.fail(error) : yield* Effect.exit(active.recording.end(how, now))
     const lost = Exit.isFailure(written) ? failureOf(written.cause) : null
     if (lost !== null && lost._tag === "RolloutWriteFailed") broken = lost
     const reason = broken ?? error
@@ -252,12 +176,11 @@ export const make = Effect.fnUntraced(function* (
               : { message: reason.message, codex_error_info: "other" }
           )
     if (told !== null) {
-      const { turnId } = active.place
-      if (broken !== null) unwritten = { id: turnId, error: told }
+      if (broken !== null) unwritten = { id: active.id, error: told }
       yield* tellStatus
-      yield* publish({ method: "error", params: { error: told, willRetry: false, threadId, turnId } })
+      yield* publish({ method: "error", params: { error: told, willRetry: false, threadId, turnId: active.id } })
     } else yield* tellStatus
-    const turn = turns().findLast((one) => one.id === active.place.turnId)
+    const turn = turns().findLast((one) => one.id === active.id)
     if (turn !== undefined) {
       yield* publish({ method: "turn/completed", params: { threadId, turn: withView(turn, "summary") } })
     }
@@ -270,7 +193,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const known = Exit.isFailure(history) ? Effect.fail(failureOf(history.cause) ?? unknownFailure) : history
-        const turn = { threadId, turnId: active.place.turnId }
+        const turn = { threadId, turnId: active.id }
         const working = Effect.provideService(Effect.flatMap(known, work), CurrentTurn, turn)
         const exit = yield* Effect.exit(restore(working))
         yield* alone(end(active, exit))
@@ -283,10 +206,10 @@ export const make = Effect.fnUntraced(function* (
       Stream.runForEach(
         agent.run({
           threadId,
-          turnId: active.place.turnId,
+          turnId: active.id,
           history,
           input,
-          settings,
+          settings: active.recording.settings,
           steered: Effect.sync(() => active.steered.splice(0))
         }),
         (event) => onEvent(active, event)
@@ -294,14 +217,14 @@ export const make = Effect.fnUntraced(function* (
 
   /** The agent is asked for a summary; nothing of what it says is shown, and what it costs is counted. */
   const summarize =
-    (active: Running, id: string): Work =>
+    (active: Running): Work =>
     (history) =>
       Effect.gen(function* () {
         let summary = ""
-        const { turnId } = active.place
-        const prompt: UserInput = { type: "text", text: Compaction.PROMPT, text_elements: [] }
+        const { settings } = active.recording
+        const input: ReadonlyArray<UserInput> = [{ type: "text", text: Compaction.PROMPT, text_elements: [] }]
         yield* Stream.runForEach(
-          agent.run({ threadId, turnId, history, input: [prompt], settings, steered: Effect.succeed([]) }),
+          agent.run({ threadId, turnId: active.id, history, input, settings, steered: Effect.succeed([]) }),
           (event) => {
             if (event._tag === "TextDelta") summary += event.delta
             return event._tag === "UsageReport" ? onEvent(active, event) : Effect.void
@@ -314,18 +237,7 @@ export const make = Effect.fnUntraced(function* (
             httpStatus: null
           })
         }
-        const message = Compaction.summaryMessage(summary)
-        const write = Effect.gen(function* () {
-          const now = yield* Clock.currentTimeMillis
-          const span = { startedAt: active.startedAt, completedAt: now }
-          const replacement = Compaction.replacement(history, message)
-          yield* journal.append(TurnLines.compacted(active.place, id, message, replacement, span))
-          active.items.hold(null)
-          const item = itemOf(active)(id)
-          if (item === undefined) return
-          yield* publish({ method: "item/completed", params: { item, threadId, turnId, completedAtMs: now } })
-        })
-        yield* alone(Effect.uninterruptible(write))
+        yield* alone(Effect.uninterruptible(active.recording.compacted(history, summary)))
       })
 
   const readOnly = () =>
@@ -348,9 +260,7 @@ export const make = Effect.fnUntraced(function* (
       if (active.kind === "compaction") {
         return yield* new InvalidRequest({ field: "input", detail: "cannot steer a compaction; wait until it is done" })
       }
-      const now = yield* Clock.currentTimeMillis
-      yield* apply(active, active.items.settle(now))
-      yield* Effect.forEach(yield* say(active, input, clientId, now, []), publish, { discard: true })
+      yield* active.recording.interject(input, clientId)
       active.steered.push(...input)
     },
     Effect.catchTag("RolloutWriteFailed", becomeReadOnly)
@@ -361,7 +271,7 @@ export const make = Effect.fnUntraced(function* (
     kind: Running["kind"],
     under: ThreadSettings,
     first: (
-      active: Running,
+      recording: TurnRecording.TurnRecording,
       now: number,
       lines: ReadonlyArray<TurnLines.RecordDraft>
     ) => Effect.Effect<ReadonlyArray<Notification>, RolloutWriteFailed>,
@@ -372,41 +282,34 @@ export const make = Effect.fnUntraced(function* (
     const left = journal.projected().midTurn
     if (left !== null) yield* journal.append(TurnLines.turnInterrupted(left.turnId, null))
     const history = yield* Effect.exit(services.modelInput)
-    const place: TurnLines.TurnPlace = { mode, threadId, turnId: TurnId.make(yield* random.uuidV7()) }
-    const active: Running = {
-      kind,
-      place,
-      startedAt: now,
-      items: TurnItems.make({ place, nextItemId: journal.nextItemId }),
-      steered: [],
-      ended: yield* Deferred.make<void>(),
-      spent: TokenUsage.zero,
-      fiber: null
-    }
-    const tell = yield* first(active, now, TurnLines.turnStarted(place, now, under))
+    const id = TurnId.make(yield* random.uuidV7())
+    const place: TurnLines.TurnPlace = { mode, threadId, turnId: id }
+    const recording = TurnRecording.make({ place, settings: under, startedAt: now, journal, random, publish })
+    const active: Running = { kind, id, recording, steered: [], ended: yield* Deferred.make<void>(), fiber: null }
+    const tell = yield* first(recording, now, TurnLines.turnStarted(place, now, under))
     settings = under
     running = active
     failed = false
     yield* tellStatus
-    const turn = { ...opened(place.turnId), startedAt: Math.floor(now / 1000) }
+    const turn = { ...opened(id), startedAt: Math.floor(now / 1000) }
     yield* publish({ method: "turn/started", params: { threadId, turn } })
     yield* Effect.forEach(tell, publish, { discard: true })
     active.fiber = yield* Effect.forkIn(run(active, history, work(active)), scope)
-    return opened(place.turnId)
+    return opened(id)
   })
 
   const startTurn = Effect.fn("LiveThread.startTurn")(
     function* (request: TurnRequest) {
       yield* readOnly()
       if (running !== null) {
-        const { place } = running
+        const { id } = running
         yield* add(running, request.input, request.clientMessageId)
-        return turns().findLast((turn) => turn.id === place.turnId) ?? opened(place.turnId)
+        return turns().findLast((turn) => turn.id === id) ?? opened(id)
       }
       return yield* begin(
         "conversation",
         request.settings,
-        (active, now, lines) => say(active, request.input, request.clientMessageId, now, lines),
+        (recording, now, lines) => recording.say(request.input, request.clientMessageId, now, lines),
         (active) => converse(active, request.input)
       )
     },
@@ -420,32 +323,13 @@ export const make = Effect.fnUntraced(function* (
     if (running !== null) {
       return yield* new InvalidRequest({ field: "threadId", detail: "Cannot compact while a turn is in progress." })
     }
-    let id = ""
-    yield* begin(
-      "compaction",
-      settings,
-      Effect.fnUntraced(function* (active, now, lines) {
-        yield* journal.append(lines)
-        const { turnId } = active.place
-        id = mode === "paginated" ? `compaction_${turnId}` : journal.nextItemId()
-        const item: ThreadItem = {
-          type: "contextCompaction",
-          id: ItemId.make(id),
-          startedAtMs: mode === "paginated" ? now : null,
-          completedAtMs: null
-        }
-        active.items.hold(item)
-        const told: Notification = { method: "item/started", params: { item, threadId, turnId, startedAtMs: now } }
-        return [told]
-      }),
-      (active) => summarize(active, id)
-    )
+    yield* begin("compaction", settings, (recording, now, lines) => recording.beginCompaction(now, lines), summarize)
   }).pipe(Effect.catchTag("RolloutWriteFailed", becomeReadOnly), Effect.uninterruptible, alone)
 
   const expected = Effect.fnUntraced(function* (turnId: string, field: string, idle: string) {
     if (running === null) return yield* new InvalidRequest({ field, detail: idle })
-    if (running.place.turnId !== turnId) {
-      const detail = `expected active turn id \`${turnId}\` but found \`${running.place.turnId}\``
+    if (running.id !== turnId) {
+      const detail = `expected active turn id \`${turnId}\` but found \`${running.id}\``
       return yield* new InvalidRequest({ field, detail })
     }
     return running
@@ -469,7 +353,7 @@ export const make = Effect.fnUntraced(function* (
         yield* readOnly()
         const active = yield* expected(turnId, "expectedTurnId", "no active turn to steer")
         yield* add(active, input, clientMessageId)
-        return active.place.turnId
+        return active.id
       },
       Effect.uninterruptible,
       alone
@@ -495,14 +379,6 @@ export const make = Effect.fnUntraced(function* (
     )
   }
 })
-
-const nothingToTell: ReadonlyArray<Notification> = []
-
-/** The items with those that are open behind them; of one that is open and begun to be written, the open form. */
-const withOpen = (items: ReadonlyArray<ThreadItem>, open: ReadonlyArray<ThreadItem>): ReadonlyArray<ThreadItem> => {
-  const ids = new Set(open.map((item) => item.id))
-  return [...items.filter((item) => !ids.has(item.id)), ...open]
-}
 
 /** A turn that has just begun, as its starter is told. */
 const opened = (id: TurnId): Turn => ({

@@ -72,12 +72,14 @@ export class RolloutStore extends Context.Service<
     readonly writer: (
       ref: RolloutRef
     ) => Effect.Effect<RolloutWriter, ThreadNotFound | RolloutBusy | RolloutStoreError, Scope.Scope>
-    /** Moves every rollout of a thread to the archive; nothing happens to one that is there. */
-    readonly archive: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutStoreError>
+    /** Moves every rollout of a thread to the archive; nothing happens to one that is there. Not while one writes. */
+    readonly archive: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutBusy | RolloutStoreError>
     /** Moves an archived thread back to where its name says it belongs. */
-    readonly unarchive: (threadId: ThreadId) => Effect.Effect<RolloutRef, ThreadNotFound | RolloutStoreError>
+    readonly unarchive: (
+      threadId: ThreadId
+    ) => Effect.Effect<RolloutRef, ThreadNotFound | RolloutBusy | RolloutStoreError>
     /** Removes every rollout of a thread, archived or not. */
-    readonly remove: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutStoreError>
+    readonly remove: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutBusy | RolloutStoreError>
     /** Records a thread's name. */
     readonly setName: (threadId: ThreadId, name: string) => Effect.Effect<void, RolloutStoreError>
     /** The names that people gave to threads. */

@@ -243,7 +243,7 @@ const make = Effect.gen(function* () {
     const own = yield* ownMeta(ref, yield* head(store.read(ref)))
     const { links, missing } = yield* chain(ref, own.meta)
     const { projected, projection, segments } = yield* project(links, missing, own, store.read)
-    return { ref, stat, ...own, segments, projected, projection }
+    return { ref, stat, ...own, meta: projected.meta, segments, projected, projection }
   })
 
   return SessionReconstruction.of({
@@ -252,7 +252,7 @@ const make = Effect.gen(function* () {
       const own = yield* ownMeta(ref, yield* head(bytes))
       const links: ReadonlyArray<Link> = [{ ref, meta: own.meta, until: null }]
       const { projected, projection, segments } = yield* project(links, [], own, () => bytes)
-      return { ref, stat, ...own, segments, projected, projection }
+      return { ref, stat, ...own, meta: projected.meta, segments, projected, projection }
     }),
     modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session, read = store.read) {
       const { base, entries } = session.projected.context

@@ -11,7 +11,7 @@ import { makeLineScanner, type RawLine } from "../domain/LineScanner.ts"
 import * as PersistedSettings from "../domain/PersistedSettings.ts"
 import { readLine } from "../domain/RolloutLine.ts"
 import { spoken } from "../domain/Said.ts"
-import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
+import { type HistoryBase, restated, type SessionMeta } from "../domain/SessionMeta.ts"
 import type { SettingsSource } from "../domain/ThreadSettings.ts"
 import type { RolloutRef, RolloutStore } from "./RolloutStore.ts"
 import type { RolloutStoreError, ThreadNotFound } from "./ThreadError.ts"
@@ -56,9 +56,9 @@ const readRolloutHead = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<
       const { line } = readLine(raw)
       done = raw.offset + raw.length >= headLimit
       if (line === null) return
-      if (line.record._tag === "SessionMeta" && meta === null) {
-        meta = line.record.meta
-        settings = PersistedSettings.initial(meta)
+      if (line.record._tag === "SessionMeta") {
+        if (meta === null) settings = PersistedSettings.initial(line.record.meta)
+        meta = meta === null ? line.record.meta : restated(meta, line.record.meta)
       }
       settings = PersistedSettings.step(settings, line)
       const words = spoken(line)

@@ -7,7 +7,7 @@
  */
 import { Clock, DateTime, Effect, Scope, Stream } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
-import type { JsonRecord } from "../domain/Json.ts"
+import { type JsonRecord, printExact } from "../domain/Json.ts"
 import { readLine } from "../domain/RolloutLine.ts"
 import type { SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
@@ -20,11 +20,17 @@ import type { RolloutStoreError, ThreadNotFound } from "./ThreadError.ts"
 
 /** Where records go. `new`: to a rollout that is created with the first of them. `memory`: nowhere. */
 export type Destination =
-  | { readonly _tag: "stored"; readonly ref: RolloutRef }
+  | {
+      readonly _tag: "stored"
+      readonly ref: RolloutRef
+      /** Open already: then nobody wrote between the reading of the rollout and the first record. */
+      readonly writer?: RolloutWriter | undefined
+    }
   | { readonly _tag: "new"; readonly rollout: NewRollout }
   | { readonly _tag: "memory" }
 
 export interface ThreadJournal {
+  /** As its lines describe it now. */
   readonly meta: SessionMeta
   readonly mode: HistoryMode
   /** Writes the records, in order; then they are part of {@link projected}. On failure none of them is. */
@@ -51,7 +57,6 @@ export type ReadRollout = (ref: RolloutRef) => Stream.Stream<Uint8Array, ThreadN
 const encoder = new TextEncoder()
 
 interface Start {
-  readonly meta: SessionMeta
   readonly mode: HistoryMode
   readonly projection: SessionProjection.SessionProjection
   readonly destination: Destination
@@ -70,11 +75,11 @@ const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ThreadJournal, never, RolloutStore | Scope.Scope> {
   const store = yield* RolloutStore
   const scope = yield* Effect.scope
-  const { bases, destination, meta, mode, own, projection } = start
+  const { bases, destination, mode, own, projection } = start
   // Kept only for as long as the rollout is not stored.
   const appended: Array<string> = []
   let ref: RolloutRef | null = destination._tag === "stored" ? destination.ref : null
-  let writer: RolloutWriter | null = null
+  let writer: RolloutWriter | null = (destination._tag === "stored" ? destination.writer : null) ?? null
   let { modifiedAt, pending } = start
   let { lines } = own
   let bytes = own.bytes + (own.endsLine ? 0 : 1)
@@ -130,7 +135,9 @@ const make = Effect.fnUntraced(function* (
   }
 
   return {
-    meta,
+    get meta() {
+      return projection.meta()
+    },
     mode,
     append: Effect.fn("ThreadJournal.append")(function* (records) {
       if (records.length === 0) return
@@ -168,7 +175,7 @@ const make = Effect.fnUntraced(function* (
 
 /** A line of a rollout, without its end. */
 const envelope = (record: RecordDraft, timestamp: string, ordinal: number | null): string =>
-  JSON.stringify({
+  printExact({
     timestamp,
     ...(ordinal === null ? {} : { ordinal }),
     type: record.type,
@@ -178,7 +185,6 @@ const envelope = (record: RecordDraft, timestamp: string, ordinal: number | null
 /** Goes on with a thread that was restored. A last line without an end is ended before anything is added. */
 export const resume = (session: RestoredSession, destination: Destination, content: Start["content"] = Stream.empty) =>
   make({
-    meta: session.meta,
     mode: session.mode,
     projection: session.projection,
     destination,
@@ -200,7 +206,6 @@ export const begin = (first: string, mode: HistoryMode, createdAt: number, desti
   projection.step(read, 0)
   const bytes = encoded.length + 1
   return make({
-    meta,
     mode,
     projection,
     destination,

@@ -194,15 +194,27 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     return true
   })
 
+  /** Has nobody listened to it, and nothing run in it, for long enough? Counts from the first time that this is asked. */
+  const isDue = Effect.fnUntraced(function* (threadId: ThreadId) {
+    const loaded = threads.get(threadId)
+    if (loaded === undefined) return false
+    const now = yield* Clock.currentTimeMillis
+    const idle = loaded.live.status().type !== "active" && (yield* delivery.subscribers(threadId)).length === 0
+    const since = loaded.idleSince
+    loaded.idleSince = idle ? (since ?? now) : null
+    // An ephemeral thread would be gone for good.
+    return idle && since !== null && now - since >= unloadAfter && !loaded.live.ephemeral
+  })
+
   /** A thread that nobody listens to and in which nothing runs is let go of after a while. */
   const sweep = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    for (const [threadId, loaded] of threads) {
-      const idle = loaded.live.status().type !== "active" && (yield* delivery.subscribers(threadId)).length === 0
-      if (!idle) loaded.idleSince = null
-      else if (loaded.idleSince === null) loaded.idleSince = now
-      // An ephemeral thread would be gone for good.
-      else if (now - loaded.idleSince >= unloadAfter && !loaded.live.ephemeral) yield* alone(threadId, close(threadId))
+    for (const threadId of Array.from(threads.keys())) {
+      if (!(yield* isDue(threadId))) continue
+      // Asked again under the lock: somebody may have come to the thread meanwhile.
+      yield* alone(
+        threadId,
+        Effect.flatMap(isDue(threadId), (due) => (due ? close(threadId) : Effect.succeed(false)))
+      )
     }
   })
   yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced("1 minute")))
@@ -218,6 +230,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     threadId: ThreadId
   ): Effect.fn.Return<LiveThread.LiveThread | undefined, ThreadError> {
     const loaded = threads.get(threadId)
+    // Whoever asks for it has yet to subscribe, or to begin a turn: until then nothing else shows that it is wanted.
+    if (loaded !== undefined) loaded.idleSince = null
     const ref = loaded?.live.journal.ref() ?? null
     if (loaded === undefined || ref === null || loaded.live.journal.isWriting()) return loaded?.live
     // A rollout that vanished under a loaded thread: what is in memory is all there is left.

@@ -423,7 +423,7 @@ export const rolloutWritingSuite = <E>(
         const { ref } = yield* opened(1, "a\n")
         for (const change of [store.archive(id(1)), store.unarchive(id(1)), store.remove(id(1))]) {
           const error = yield* Effect.flip(Effect.asVoid(change))
-          assert.strictEqual(error._tag, "RolloutStoreError")
+          assert.strictEqual(error._tag, "RolloutBusy")
           assert.include(error.message, "active writer")
         }
         assert.strictEqual(yield* textOf(ref), "a\n")

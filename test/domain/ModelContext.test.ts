@@ -12,6 +12,7 @@ import {
   C,
   compacted,
   contextCompacted,
+  event,
   item,
   type Projected,
   project,
@@ -154,6 +155,25 @@ describe("the model sees what the user sees", () => {
     assert.deepStrictEqual(input([...implied(1), uitem("u2"), um("u2"), rb(1)]), ["u1", "a1"])
     assert.deepStrictEqual(input([...implied(1), uitem("u2")]), ["u1", "a1", "u2"])
   })
+
+  for (const [what, between] of [
+    ["a user's item", [uitem("i")]],
+    ["an agent's item", [aitem("i")]],
+    ["both", [uitem("i"), aitem("j")]],
+    ["both, the user's last", [aitem("i"), uitem("j")]],
+    ["a user's item, then an event", [uitem("i"), event("thread_name_updated", { thread_id: uuidAt(1, 1) })]]
+  ] as const) {
+    it(`what was put in between two turns is not part of the second: ${what}`, () => {
+      const before = [...turn(1), ...between]
+      const after = script([...before, ...turn(2)])
+      assert.deepStrictEqual(input([...before, ...turn(2), rb(1)]), input(before))
+      assert.deepStrictEqual(input([...before, rb(1)]), [])
+      assert.deepStrictEqual(input([...before, ...turn(2), rb(2)]), [])
+      // A revert or a fork before the second turn cuts where it begins.
+      const cut = project(after).openings.at(-1)?.at.offset
+      assert.strictEqual(cut, script(before).build().bytes.length)
+    })
+  }
 
   it("what is rolled back takes its tools along", () => {
     const call = item("function_call", { name: "f", arguments: "{}", call_id: "c" })

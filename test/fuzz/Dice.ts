@@ -2,6 +2,7 @@
  * Chance that repeats: a seeded generator and what fuzz tests make of it. The same seed gives the same run.
  */
 import { Config, Effect } from "effect"
+import { sfc32 } from "../../bench/lib/sfc32.ts"
 
 export interface Dice {
   /** A whole number in [0, sides). */
@@ -13,21 +14,9 @@ export interface Dice {
   readonly any: <A>(choices: ReadonlyArray<A>) => A | undefined
 }
 
-/** A generator (sfc32) from a seed. */
+/** A generator from a seed. */
 export const make = (seed: number): Dice => {
-  let a = seed | 0
-  let b = 0x9e3779b9 | 0
-  let c = 0x243f6a88 | 0
-  let counter = 1
-  const bits = () => {
-    const sum = (((a + b) | 0) + counter) | 0
-    counter = (counter + 1) | 0
-    a = b ^ (b >>> 9)
-    b = (c + (c << 3)) | 0
-    c = (((c << 21) | (c >>> 11)) + sum) | 0
-    return sum >>> 0
-  }
-  for (let warmUp = 0; warmUp < 16; warmUp++) bits()
+  const bits = sfc32(seed)
   const roll = (sides: number) => Math.floor((bits() / 0x1_0000_0000) * sides)
   return {
     roll,

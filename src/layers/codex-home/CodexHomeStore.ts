@@ -5,10 +5,11 @@
  * Reading never writes, and never leaves the home: a path is followed through every symbolic link
  * first. The files are the truth; Codex's state database is not looked at.
  */
-import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Stream } from "effect"
+import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Schema, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import { RolloutBusy } from "../../services/RolloutWriter.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
 import type { Durability } from "./AppendOnlyFile.ts"
 import { type FileFailure, fileStat, isMissing } from "./FileVersion.ts"
@@ -44,6 +45,8 @@ export interface CodexHomeOptions {
 type Operation = RolloutStoreError["operation"]
 
 const longestPath = 4096
+
+const isBusy = Schema.is(RolloutBusy)
 
 const toRef = (file: RolloutFile): RolloutRef => ({
   threadId: file.name.threadId,
@@ -173,7 +176,7 @@ const make = Effect.fnUntraced(function* ({
   const writer = Effect.fn("RolloutStore.writer")(function* (ref: RolloutRef) {
     if (ref.archived) return yield* failed("open", ref.path)({ message: "it is archived; unarchive the thread first" })
     return yield* Effect.mapError(openRollout(tools, yield* locks, ref, durability), (error) =>
-      "_tag" in error && error._tag === "RolloutBusy" ? error : failedOrGone("open", ref)(error)
+      isBusy(error) ? error : failedOrGone("open", ref)(error)
     )
   })
 
@@ -191,7 +194,7 @@ const make = Effect.fnUntraced(function* ({
   ) {
     const at = (yield* filesOf(threadId)).at(-1)?.path ?? home
     const lock = acquireWriterLock({ folder: yield* locks, random }, threadId, at)
-    yield* Effect.mapError(lock, failed(operation, at))
+    yield* Effect.mapError(lock, (error) => (isBusy(error) ? error : failed(operation, at)(error)))
     // Looked for again: the last writer may have begun a new one.
     yield* change(yield* filesOf(threadId))
   }, Effect.scoped)

@@ -175,16 +175,14 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
 
   /** Changes where a thread's files are while nobody writes to them. */
   const withFiles = <E>(
-    operation: RolloutStoreError["operation"],
     threadId: ThreadId,
     change: (files: ReadonlyArray<RolloutFile>) => Effect.Effect<void, E>
-  ): Effect.Effect<void, E | ThreadNotFound | RolloutStoreError> =>
+  ): Effect.Effect<void, E | ThreadNotFound | RolloutBusy> =>
     Effect.gen(function* () {
       const files = writtenFirst(filesOf(threadId))
       const at = files.at(-1)?.path
       if (at === undefined) return yield* new ThreadNotFound({ threadId })
-      const busy = ({ message }: RolloutBusy) => new RolloutStoreError({ operation, path: at, detail: message })
-      yield* Effect.mapError(lock(threadId, at), busy)
+      yield* lock(threadId, at)
       yield* change(files)
     }).pipe(Effect.scoped)
 
@@ -206,7 +204,7 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
     )
 
   const archive = Effect.fn("RolloutStore.archive")(function* (threadId: ThreadId) {
-    yield* withFiles("archive", threadId, (files) =>
+    yield* withFiles(threadId, (files) =>
       moveAll(
         "archive",
         files.filter((file) => !file.archived),
@@ -216,7 +214,7 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
   })
 
   const unarchive = Effect.fn("RolloutStore.unarchive")(function* (threadId: ThreadId) {
-    yield* withFiles("unarchive", threadId, (files): Effect.Effect<void, ThreadNotFound | RolloutStoreError> => {
+    yield* withFiles(threadId, (files): Effect.Effect<void, ThreadNotFound | RolloutStoreError> => {
       const archived = files.filter((file) => file.archived)
       return archived.length === 0
         ? Effect.fail(new ThreadNotFound({ threadId }))
@@ -232,7 +230,7 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
   const indexText = Effect.sync(() => new TextDecoder().decode(stored.get(indexFile)?.bytes))
 
   const remove = Effect.fn("RolloutStore.remove")(function* (threadId: ThreadId) {
-    yield* withFiles("remove", threadId, (files) =>
+    yield* withFiles(threadId, (files) =>
       Effect.sync(() => {
         for (const file of files) stored.remove(file.path)
       })

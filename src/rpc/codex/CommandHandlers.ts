@@ -11,7 +11,7 @@ import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
 import { ThreadCommands } from "../../services/ThreadCommands.ts"
 import type { ThreadError } from "../../services/ThreadError.ts"
 import { CurrentRequest } from "./CurrentRequest.ts"
-import { type TurnStartParams, userInput } from "./Params.ts"
+import { type ThreadMetadataUpdateParams, type TurnStartParams, userInput } from "./Params.ts"
 import * as Results from "./Results.ts"
 import * as WireError from "./WireError.ts"
 
@@ -92,6 +92,12 @@ export const make = Effect.gen(function* () {
       done(on(params.threadId, (threadId) => commands.inject(threadId, params.items))),
     "thread/name/set": (params: { readonly threadId: string; readonly name: string }) =>
       done(on(params.threadId, (threadId) => commands.setName(threadId, params.name))),
+    "thread/metadata/update": (params: ThreadMetadataUpdateParams) =>
+      onSnapshot(params.threadId, (threadId, hold) =>
+        Effect.map(commands.setGit(threadId, params.gitInfo ?? null, hold), (snapshot) =>
+          Results.threadAlone(snapshot, { withTurns: false })
+        )
+      ),
     "thread/archive": (params: { readonly threadId: string }) => done(on(params.threadId, commands.archive)),
     "thread/unarchive": (params: { readonly threadId: string }) =>
       on(params.threadId, (threadId) =>

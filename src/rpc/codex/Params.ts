@@ -216,4 +216,10 @@ export const ThreadInjectItemsParams = Schema.Struct({
   items: Schema.Array(Schema.Unknown)
 })
 export const ThreadSetNameParams = Schema.Struct({ threadId: Schema.String, name: Schema.String })
+export const ThreadMetadataUpdateParams = Schema.Struct({
+  threadId: Schema.String,
+  // Left out: it stays. Null: it is cleared.
+  gitInfo: nullable(Schema.Struct({ sha: Text, branch: Text, originUrl: Text }))
+})
+export type ThreadMetadataUpdateParams = typeof ThreadMetadataUpdateParams.Type
 export const ThreadIdParams = Schema.Struct({ threadId: Schema.String })

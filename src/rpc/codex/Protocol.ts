@@ -121,6 +121,12 @@ export const ThreadSetName = Rpc.make("thread/name/set", {
   error: WireError
 })
 
+export const ThreadMetadataUpdate = Rpc.make("thread/metadata/update", {
+  payload: Params.ThreadMetadataUpdateParams,
+  success: Results.ThreadResult,
+  error: WireError
+})
+
 export const ThreadArchive = Rpc.make("thread/archive", {
   payload: Params.ThreadIdParams,
   success: Results.Done,
@@ -159,6 +165,7 @@ export class CodexProtocol extends RpcGroup.make(
   ThreadCompactStart,
   ThreadInjectItems,
   ThreadSetName,
+  ThreadMetadataUpdate,
   ThreadArchive,
   ThreadUnarchive,
   ThreadDelete
