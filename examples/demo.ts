@@ -179,7 +179,6 @@ const demo = Effect.gen(function* () {
 
     npx rethread serve                      # ~/.codex, or CODEX_HOME, on ws://127.0.0.1:4500
     npx rethread serve --codex-home DIR     # any other home
-    codex --remote ws://127.0.0.1:4500      # attach the Codex terminal client
     npx rethread app-server                 # in place of \`codex app-server\`, over stdio`)
 })
 

@@ -89,15 +89,14 @@ const serve = Command.make("serve", { listen: listen("ws://127.0.0.1:4500"), cod
   start(flags, (url, home) =>
     Effect.andThen(
       Server.announceUrl(url),
-      Console.error(`threads of ${home}\nattach with: codex --remote ${url}\nstop with Ctrl-C`)
+      Console.error(
+        `threads of ${home}\nattach with: any client of the Codex app-server protocol, at ${url}\nstop with Ctrl-C`
+      )
     )
   )
 ).pipe(
   Command.withDescription("Serve the threads of a Codex home to any number of clients"),
-  Command.withExamples([
-    { command: "rethread serve", description: "Serve ~/.codex on ws://127.0.0.1:4500" },
-    { command: "codex --remote ws://127.0.0.1:4500", description: "Attach the Codex terminal client to it" }
-  ])
+  Command.withExamples([{ command: "rethread serve", description: "Serve ~/.codex on ws://127.0.0.1:4500" }])
 )
 
 /** The program's command line. */
