@@ -3,19 +3,13 @@
  * their own file.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import { ThreadId } from "../../src/domain/Ids.ts"
 import { sandboxPolicy } from "../../src/domain/ThreadSettings.ts"
-import { layerWith, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
-import { Approvals } from "../../src/services/Approvals.ts"
+import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import { NotificationDelivery } from "../../src/services/NotificationDelivery.ts"
-import { RolloutParser } from "../../src/services/RolloutParser.ts"
-import { RolloutStore } from "../../src/services/RolloutStore.ts"
-import { ServerConfig } from "../../src/services/ServerConfig.ts"
-import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import { ThreadLifecycle } from "../../src/services/ThreadLifecycle.ts"
 import { Threads } from "../../src/services/Threads.ts"
-import * as DeterministicIds from "../../src/testing/DeterministicIds.ts"
 import type { RolloutOptions } from "../../src/testing/RolloutBuilder.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { aitem, am, C, event, item, raw, S, script, statuses, type Step, U, uitem, um } from "../support/Script.ts"
@@ -44,37 +38,18 @@ const unknown = ThreadId.make(uuidAt(9, 9))
 
 /** A server whose store counts how often a rollout is read from its start; `before` runs ahead of each reading. */
 const countingServer = (counts: { reads: number }, before: Effect.Effect<void> = Effect.void) =>
-  ThreadLifecycle.layer.pipe(
-    Layer.provideMerge(Threads.layer),
-    Layer.provideMerge(Approvals.layer),
-    Layer.provideMerge(SessionReconstruction.layer),
-    Layer.provideMerge(
-      Layer.effect(
-        RolloutStore,
-        Effect.map(RolloutStore, (store) =>
-          RolloutStore.of({
-            ...store,
-            read: (ref) =>
-              Stream.unwrap(
-                Effect.map(before, () => {
-                  counts.reads++
-                  return store.read(ref)
-                })
-              )
+  server([source], {
+    store: (store) => ({
+      ...store,
+      read: (ref) =>
+        Stream.unwrap(
+          Effect.map(before, () => {
+            counts.reads++
+            return store.read(ref)
           })
         )
-      ).pipe(Layer.provide(layerWith([source])))
-    ),
-    Layer.provideMerge(
-      Layer.mergeAll(
-        RolloutParser.layer,
-        NotificationDelivery.layer,
-        ServerConfig.layerMemory(),
-        DeterministicIds.layer()
-      )
-    ),
-    Layer.fresh
-  )
+    })
+  })
 
 describe("cold resume", () => {
   it.effect("answers with the whole thread, replays its usage, and writes nothing", () =>

@@ -2,20 +2,12 @@
  * Letting go of threads that nobody listens to, and clients that come back at that very instant.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { layerWith } from "../../src/layers/memory/MemoryRolloutStore.ts"
-import { Approvals } from "../../src/services/Approvals.ts"
 import { NotificationDelivery } from "../../src/services/NotificationDelivery.ts"
-import { RolloutParser } from "../../src/services/RolloutParser.ts"
-import { RolloutStore } from "../../src/services/RolloutStore.ts"
-import { ServerConfig } from "../../src/services/ServerConfig.ts"
-import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
-import { ThreadLifecycle } from "../../src/services/ThreadLifecycle.ts"
 import { Threads } from "../../src/services/Threads.ts"
-import * as DeterministicIds from "../../src/testing/DeterministicIds.ts"
 import { aitem, am, C, S, script, uitem, um } from "../support/Script.ts"
-import { client, resume } from "../support/TestServer.ts"
+import { client, resume, server } from "../support/TestServer.ts"
 
 const source = script([S("T1"), uitem("one"), um("one"), aitem("a"), am("a"), C("T1")]).build()
 const id = source.threadId
@@ -27,40 +19,22 @@ interface Gates {
 }
 const open = (): Gates => ({ stat: Effect.void, names: Effect.void })
 
-const server = (gates: Gates) =>
-  ThreadLifecycle.layer.pipe(
-    Layer.provideMerge(Threads.layerWith({ unloadAfter: "10 minutes" })),
-    Layer.provideMerge(Approvals.layer),
-    Layer.provideMerge(SessionReconstruction.layer),
-    Layer.provideMerge(
-      Layer.effect(
-        RolloutStore,
-        Effect.map(RolloutStore, (store) =>
-          RolloutStore.of({
-            ...store,
-            stat: (ref) =>
-              Effect.andThen(
-                Effect.suspend(() => gates.stat),
-                store.stat(ref)
-              ),
-            names: Effect.andThen(
-              Effect.suspend(() => gates.names),
-              store.names
-            )
-          })
-        )
-      ).pipe(Layer.provide(layerWith([source])))
-    ),
-    Layer.provideMerge(
-      Layer.mergeAll(
-        RolloutParser.layer,
-        NotificationDelivery.layer,
-        ServerConfig.layerMemory(),
-        DeterministicIds.layer()
+const gated = (gates: Gates) =>
+  server([source], {
+    unloadAfter: "10 minutes",
+    store: (store) => ({
+      ...store,
+      stat: (ref) =>
+        Effect.andThen(
+          Effect.suspend(() => gates.stat),
+          store.stat(ref)
+        ),
+      names: Effect.andThen(
+        Effect.suspend(() => gates.names),
+        store.names
       )
-    ),
-    Layer.fresh
-  )
+    })
+  })
 
 const loaded = Threads.use((threads) => threads.loaded)
 
@@ -82,7 +56,7 @@ describe("a thread that nobody listens to", () => {
       assert.deepStrictEqual(yield* loaded, [])
       yield* bystander.settled
       assert.deepStrictEqual(yield* bystander.sequence, ["thread/status/changed", "thread/closed"])
-    }).pipe(Effect.provide(server(open())))
+    }).pipe(Effect.provide(gated(open())))
   )
 
   it.effect("stays while somebody does", () =>
@@ -90,7 +64,7 @@ describe("a thread that nobody listens to", () => {
       yield* resume(yield* client(), id)
       yield* TestClock.adjust("1 hour")
       assert.deepStrictEqual(yield* loaded, [id])
-    }).pipe(Effect.provide(server(open())))
+    }).pipe(Effect.provide(gated(open())))
   )
 })
 
@@ -116,7 +90,7 @@ describe("a client that comes when the time is up", () => {
         assert.deepStrictEqual(yield* loaded, [id])
         yield* who.settled
         assert.deepStrictEqual(yield* who.sequence, ["response"])
-      }).pipe(Effect.provide(server(gates)))
+      }).pipe(Effect.provide(gated(gates)))
     )
   }
 })

@@ -2,7 +2,7 @@
  * A whole server in memory, without a wire, and clients that come to its threads the one way there is:
  * attach, respond, replay, follow.
  */
-import { Effect, Layer, type Scope } from "effect"
+import { type Duration, Effect, identity, Layer, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { createHash } from "node:crypto"
 import type { ThreadId, TurnId } from "../../src/domain/Ids.ts"
@@ -12,6 +12,7 @@ import { layerWith, type MemoryFile, MemoryFiles } from "../../src/layers/memory
 import { Approvals } from "../../src/services/Approvals.ts"
 import { NotificationDelivery } from "../../src/services/NotificationDelivery.ts"
 import { RolloutParser } from "../../src/services/RolloutParser.ts"
+import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import type { ThreadError } from "../../src/services/ThreadError.ts"
@@ -38,6 +39,9 @@ export interface ServerOptions {
   readonly settings?: SettingsSource
   readonly cwd?: string
   readonly maxLineBytes?: number
+  /** The store with some of its ways changed. */
+  readonly store?: (store: RolloutStore["Service"]) => RolloutStore["Service"]
+  readonly unloadAfter?: Duration.Input
 }
 
 const parser = (limit: number | undefined) =>
@@ -46,12 +50,16 @@ const parser = (limit: number | undefined) =>
 /** The server over these files. */
 export const server = (files: ReadonlyArray<MemoryFile>, options: ServerOptions = {}) =>
   ThreadLifecycle.layer.pipe(
-    Layer.provideMerge(Threads.layer),
+    Layer.provideMerge(
+      options.unloadAfter === undefined ? Threads.layer : Threads.layerWith({ unloadAfter: options.unloadAfter })
+    ),
     Layer.provideMerge(Approvals.layer),
     Layer.provideMerge(SessionReconstruction.layer),
     Layer.provideMerge(
       Layer.mergeAll(
-        layerWith(files),
+        Layer.effect(RolloutStore, Effect.map(RolloutStore, options.store ?? identity)).pipe(
+          Layer.provideMerge(layerWith(files))
+        ),
         parser(options.maxLineBytes),
         NotificationDelivery.layer,
         ServerConfig.layerMemory(options),
