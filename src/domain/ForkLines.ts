@@ -37,6 +37,13 @@ const isoTime = (millis: number): string => DateTime.formatIso(DateTime.makeUnsa
 const line = (createdAt: number, ordinal: number | null, type: string, payload: JsonRecord): string =>
   `${printExact({ timestamp: isoTime(createdAt), ...(ordinal === null ? {} : { ordinal }), type, payload })}\n`
 
+/** Any record as a line of a copy. `ordinal` as for {@link interruptionLines}. */
+export const recordLine = (
+  record: { readonly type: string; readonly payload: JsonRecord },
+  createdAt: number,
+  ordinal: number | null
+): string => line(createdAt, ordinal, record.type, record.payload)
+
 // Facts of the source's place in the world that do not hold for the copy.
 const notInherited: ReadonlySet<string> = new Set([
   "id",

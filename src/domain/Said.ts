@@ -24,7 +24,7 @@ export const isContextual = (text: string): boolean => {
 }
 
 /** The text of a message item's parts, joined. */
-const messageText = (item: JsonRecord): string => {
+export const messageText = (item: JsonRecord): string => {
   const content = own(item, "content")
   return (Array.isArray(content) ? content : [])
     .map((part) => (isRecord(part) ? own(part, "text") : undefined))

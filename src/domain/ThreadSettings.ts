@@ -2,6 +2,7 @@
  * The settings that a thread runs under, and the order in which their sources are asked.
  */
 import { Schema } from "effect"
+import { absolutePath } from "./AbsolutePath.ts"
 
 /** When the agent asks before it acts; the protocol's word, or its `granular` object. */
 export const ApprovalPolicy = Schema.Union([
@@ -85,7 +86,10 @@ export const defaults = (cwd: string): ThreadSettings => ({
   modelContextWindow: null
 })
 
-/** Asks the sources in turn (the first that names a setting decides it): request, thread, configuration; then `base`. */
+/**
+ * Asks the sources in turn (the first that names a setting decides it): request, thread, configuration; then `base`, from
+ * whose `cwd` a relative one is seen.
+ */
 export const resolve = (sources: ReadonlyArray<SettingsSource>, base: ThreadSettings): ThreadSettings => {
   const pick = <K extends keyof ThreadSettings>(key: K): ThreadSettings[K] => {
     for (const source of sources) {
@@ -98,7 +102,7 @@ export const resolve = (sources: ReadonlyArray<SettingsSource>, base: ThreadSett
     model: pick("model"),
     modelProvider: pick("modelProvider"),
     serviceTier: pick("serviceTier"),
-    cwd: pick("cwd"),
+    cwd: absolutePath(base.cwd, pick("cwd")),
     approvalPolicy: pick("approvalPolicy"),
     approvalsReviewer: pick("approvalsReviewer"),
     sandbox: pick("sandbox"),

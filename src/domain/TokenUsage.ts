@@ -101,6 +101,10 @@ export const ThreadTokenUsage = Schema.Struct({
 })
 export type ThreadTokenUsage = typeof ThreadTokenUsage.Type
 
+/** Usage under a configuration: a window that it names is the one that the next turn will have. */
+export const withWindow = (usage: RestoredUsage | null, modelContextWindow: bigint | null): RestoredUsage | null =>
+  usage === null || modelContextWindow === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow } }
+
 /** What a rollout tells about usage once it is read whole. */
 export interface RestoredUsage {
   readonly info: TokenUsageInfo

@@ -365,6 +365,22 @@ export const compacted = (
     : event({ type: "context_compacted" })
 ]
 
+/**
+ * The total that a thread had before a revert, where the turns that are left out spent some of it. `last` is that of the
+ * last response that is kept; nothing was counted anew.
+ */
+export const carriedUsage = ({ last, modelContextWindow, total }: Omit<UsageRecord, "turn">): RecordDraft =>
+  event({
+    type: "token_count",
+    carried_over: true,
+    info: {
+      total_token_usage: counters(total),
+      last_token_usage: counters(last),
+      model_context_window: modelContextWindow === null ? null : integerToJson(modelContextWindow)
+    },
+    rate_limits: null
+  })
+
 /** The last turns are taken back. */
 export const rolledBack = (count: number): ReadonlyArray<RecordDraft> => [
   event({ type: "thread_rolled_back", num_turns: count })

@@ -9,7 +9,7 @@ import type { TurnId } from "./Ids.ts"
 import type { EventOf, RolloutUsage } from "./RolloutEvent.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
-import { isEstimate, type RestoredUsage, type TokenUsage, type TokenUsageInfo } from "./TokenUsage.ts"
+import { isEstimate, type RestoredUsage, type TokenUsage, type TokenUsageInfo, zero } from "./TokenUsage.ts"
 import type { RestoredTurn, TurnHistory, TurnSerial } from "./TurnHistory.ts"
 
 /** The fold. Step it after the turn history has seen the line. */
@@ -51,6 +51,7 @@ export const make = (meta: SessionMeta): UsageHistory => {
     const last = counters(info.last_token_usage)
     // A guess that replaced the ledger stays in every later sum.
     estimatedTotal = estimatedTotal || isEstimate(total)
+    if (event.carried_over === true) return carryOver(total)
     latest = {
       serial: turns.activeTurn(),
       info: {
@@ -63,6 +64,12 @@ export const make = (meta: SessionMeta): UsageHistory => {
     if (records.at(-1)?.serial === latest.serial) records.pop()
     records.push(latest)
     if (!own) inherited = total
+  }
+
+  /** A revert left out what some of it was spent on: the total is as before, everything else as recorded. */
+  const carryOver = (total: TokenUsage) => {
+    const none = { last: zero, modelContextWindow: null, estimated: { total: false, last: false } }
+    latest = { serial: latest?.serial ?? null, info: { ...(latest?.info ?? none), total } }
   }
 
   return {

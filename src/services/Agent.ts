@@ -12,11 +12,18 @@ import type { ThreadId, TurnId } from "../domain/Ids.ts"
 import type { JsonRecord } from "../domain/Json.ts"
 import type { UserInput } from "../domain/ThreadItem.ts"
 import type { ThreadSettings } from "../domain/ThreadSettings.ts"
+import type { TurnQuestions } from "./TurnQuestions.ts"
 
-/** What an agent is given for one turn. */
-export interface TurnInput {
+/** The turn that an agent, or a tool of it, works for. */
+export interface TurnIdentity {
   readonly threadId: ThreadId
   readonly turnId: TurnId
+  /** Asks the client, or whoever answers in its stead, on behalf of the turn. */
+  readonly ask: TurnQuestions
+}
+
+/** What an agent is given for one turn. */
+export interface TurnInput extends TurnIdentity {
   /** The conversation before this turn, as items of the Responses API, ready to be sent. */
   readonly history: ReadonlyArray<JsonRecord>
   /** What the user says. */
@@ -63,13 +70,21 @@ export class Agent extends Context.Service<
   }
 >()("rethread/services/Agent") {}
 
-/** The turn that an agent, or a tool of it, works for: what it asks the client about (`Approvals`) belongs to it. */
-export interface TurnIdentity {
-  readonly threadId: ThreadId
-  readonly turnId: TurnId
-}
-
-/** The turn that the current fiber works for; null outside of turns. */
+/**
+ * The turn that the current fiber works for; null outside of turns. A tool asks by it:
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CurrentTurn } from "rethread/services"
+ *
+ * const mayDelete = Effect.fn("mayDelete")(function* (callId: string, file: string) {
+ *   const turn = yield* CurrentTurn
+ *   if (turn === null) return false
+ *   return (yield* turn.ask.command({ itemId: callId, command: `rm ${file}`, cwd: "/" })) === "accept"
+ * })
+ * ```
+ */
 export const CurrentTurn = Context.Reference<TurnIdentity | null>("rethread/services/Agent/CurrentTurn", {
   defaultValue: () => null
 })

@@ -37,9 +37,13 @@ export type Policy = (question: Question) => Effect.Effect<Option.Option<unknown
 export class Approvals extends Context.Service<
   Approvals,
   {
-    /** Asks, and waits for the answer. Interrupting it takes the question back. */
+    /**
+     * Asks, and waits for the answer. Interrupting it takes the question back. `changed` is done when the question is
+     * open, before anyone is asked, and when it is closed: then `pending` says something else.
+     */
     readonly ask: <M extends ServerRequestMethod>(
-      question: Extract<Question, { readonly method: M }>
+      question: Extract<Question, { readonly method: M }>,
+      changed?: Effect.Effect<void>
     ) => Effect.Effect<AnswerOf<M>, AnswerRefused>
     /** Brings an answer. False when there is no such question (any more): then it is ignored. */
     readonly answer: (id: RequestId, answer: Answer) => Effect.Effect<boolean>
@@ -100,30 +104,31 @@ const make = Effect.fnUntraced(function* (policy: Policy) {
   const open = new Map<RequestId, Open>()
   let asked = 0
 
-  const put = Effect.fnUntraced(function* (question: Question) {
+  const put = Effect.fnUntraced(function* (question: Question, changed: Effect.Effect<void>) {
     const { threadId } = question.params
     const answered = yield* Deferred.make<unknown, AnswerRefused>()
     const request: ServerRequest = { id: asked++, question }
-    open.set(request.id, { request, answered })
-    yield* delivery.ask(threadId, request)
-    return yield* Effect.ensuring(
-      Deferred.await(answered),
-      Effect.suspend(() => {
-        open.delete(request.id)
-        return delivery.publish(threadId, {
-          method: "serverRequest/resolved",
-          params: { threadId, requestId: request.id }
-        })
+    const close = Effect.suspend(() => {
+      open.delete(request.id)
+      return delivery.publish(threadId, {
+        method: "serverRequest/resolved",
+        params: { threadId, requestId: request.id }
       })
+    })
+    return yield* Effect.acquireUseRelease(
+      Effect.sync(() => open.set(request.id, { request, answered })),
+      () => changed.pipe(Effect.andThen(delivery.ask(threadId, request)), Effect.andThen(Deferred.await(answered))),
+      () => Effect.andThen(close, changed)
     )
   })
 
   return Approvals.of({
     ask: Effect.fn("Approvals.ask")(function* <M extends ServerRequestMethod>(
-      question: Extract<Question, { readonly method: M }>
+      question: Extract<Question, { readonly method: M }>,
+      changed: Effect.Effect<void> = Effect.void
     ): Effect.fn.Return<AnswerOf<M>, AnswerRefused> {
       const decided = yield* policy(question)
-      const answer = Option.isSome(decided) ? decided.value : yield* put(question)
+      const answer = Option.isSome(decided) ? decided.value : yield* put(question, changed)
       const decode: (u: unknown) => Effect.Effect<AnswerOf<M>, Schema.SchemaError> = Schema.decodeUnknownEffect(
         ServerRequests[question.method].result
       )

@@ -20,12 +20,16 @@ import type { Turn, TurnError } from "../domain/Turn.ts"
 import { turnError } from "../domain/TurnFailure.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
 import { withView } from "../domain/TurnPage.ts"
-import { type Agent, AgentError, CurrentTurn } from "./Agent.ts"
+import { waitsOn } from "../domain/ServerRequest.ts"
+import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
+import { type Agent, AgentError, CurrentTurn, type TurnIdentity } from "./Agent.ts"
 import { failureOf, recordedError, unknownFailure } from "./AgentFailure.ts"
+import type { Approvals } from "./Approvals.ts"
 import type { NotificationDelivery } from "./NotificationDelivery.ts"
 import type { RolloutWriteFailed } from "./RolloutWriter.ts"
-import { InvalidRequest, ThreadReadOnly } from "./ThreadError.ts"
+import { InvalidRequest, ThreadChanged, ThreadReadOnly } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
+import * as TurnQuestions from "./TurnQuestions.ts"
 import * as TurnRecording from "./TurnRecording.ts"
 
 /** What a turn is asked to do. */
@@ -37,6 +41,9 @@ export interface TurnRequest {
   readonly settings: ThreadSettings
 }
 
+/** Why a thread did not do what it was asked. */
+export type NotDone = InvalidRequest | ThreadReadOnly | ThreadChanged
+
 export interface LiveThread {
   readonly id: ThreadId
   readonly ephemeral: boolean
@@ -45,27 +52,34 @@ export interface LiveThread {
   readonly status: () => ThreadStatus
   /** The turns as of now: a running one with what has come so far, one that was found open as interrupted. */
   readonly turns: () => ReadonlyArray<Turn>
+  /** What it has spent, and whose the last figures are. */
+  readonly usage: () => RestoredUsage | null
   /** Does it while nothing else happens to the thread. */
   readonly alone: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Begins a turn; while one runs, the input is added to it, and that turn is returned. */
-  readonly startTurn: (request: TurnRequest) => Effect.Effect<Turn, InvalidRequest | ThreadReadOnly>
+  readonly startTurn: (request: TurnRequest) => Effect.Effect<Turn, NotDone>
   /** Adds input to the running turn, which must be the one expected. */
   readonly steer: (
     expected: string,
     input: ReadonlyArray<UserInput>,
     clientMessageId: string | null
-  ) => Effect.Effect<TurnId, InvalidRequest | ThreadReadOnly>
+  ) => Effect.Effect<TurnId, NotDone>
   /** Ends the running turn; returns when it has ended. */
   readonly interrupt: (turnId: string) => Effect.Effect<void, InvalidRequest>
   /** Begins a turn that replaces, for the model, the conversation so far by a summary of it. */
-  readonly compact: Effect.Effect<void, InvalidRequest | ThreadReadOnly>
-  /** Ends whatever runs, without being asked by name. */
+  readonly compact: Effect.Effect<void, NotDone>
+  /** Ends whatever runs, without being asked by name. Nothing happens to the thread here any more. */
   readonly stop: Effect.Effect<void>
+  /**
+   * Does `first` alone, and then what moves the thread elsewhere: from the one to the end of the other no request has an
+   * effect on it. Should that fail, the thread goes on here.
+   */
+  readonly leave: <A, E, R, A2, E2, R2>(
+    first: Effect.Effect<A, E, R>,
+    move: (found: A) => Effect.Effect<A2, E2, R2>
+  ) => Effect.Effect<A2, E | E2, R | R2>
   /** Writes records while no turn runs. */
-  readonly record: (
-    records: ReadonlyArray<TurnLines.RecordDraft>,
-    what: string
-  ) => Effect.Effect<void, InvalidRequest | ThreadReadOnly>
+  readonly record: (records: ReadonlyArray<TurnLines.RecordDraft>, what: string) => Effect.Effect<void, NotDone>
 }
 
 /** The services that a thread works with. */
@@ -73,8 +87,7 @@ export interface LiveThreadServices {
   readonly delivery: NotificationDelivery["Service"]
   readonly agent: Agent["Service"]
   readonly random: SecureRandom.SecureRandom["Service"]
-  /** What the running turn waits for. */
-  readonly waiting: () => ReadonlyArray<"waitingOnApproval" | "waitingOnUserInput">
+  readonly approvals: Approvals["Service"]
   /** What the model sees next, read from the thread's lines. */
   readonly modelInput: Effect.Effect<ReadonlyArray<JsonRecord>, AgentError>
 }
@@ -94,7 +107,7 @@ export const make = Effect.fnUntraced(function* (
   initial: { readonly settings: ThreadSettings; readonly ephemeral: boolean },
   services: LiveThreadServices
 ): Effect.fn.Return<LiveThread, never, Scope.Scope> {
-  const { agent, delivery, random } = services
+  const { agent, approvals, delivery, random } = services
   const { meta, mode } = journal
   const scope = yield* Effect.scope
   const semaphore = yield* Semaphore.make(1)
@@ -106,16 +119,18 @@ export const make = Effect.fnUntraced(function* (
   // What the turn failed with that could not be written any more: memory alone knows.
   let unwritten: Pick<Turn, "id" | "error"> | null = null
   let isClosed = false
+  let wasStopped = false
 
   const alone = semaphore.withPermits(1)
   const publish = (notification: Notification) => delivery.publish(threadId, notification)
 
+  /** What the running turn waits for. */
+  const waiting = () => {
+    const flags = new Set(approvals.pending(threadId).map(({ question }) => waitsOn(question)))
+    return Array.from(flags).filter((flag) => flag !== null)
+  }
   const status = (): ThreadStatus =>
-    running !== null
-      ? { type: "active", activeFlags: services.waiting() }
-      : failed
-        ? { type: "systemError" }
-        : { type: "idle" }
+    running !== null ? { type: "active", activeFlags: waiting() } : failed ? { type: "systemError" } : { type: "idle" }
   const tellStatus = Effect.suspend(() =>
     delivery.broadcast({ method: "thread/status/changed", params: { threadId, status: status() } })
   )
@@ -187,14 +202,20 @@ export const make = Effect.fnUntraced(function* (
     yield* Deferred.succeed(active.ended, undefined)
   })
 
-  type Work = (history: ReadonlyArray<JsonRecord>) => Effect.Effect<void, AgentError | RolloutWriteFailed>
+  type Work = (
+    history: ReadonlyArray<JsonRecord>,
+    turn: TurnIdentity
+  ) => Effect.Effect<void, AgentError | RolloutWriteFailed>
 
   const run = (active: Running, history: Exit.Exit<ReadonlyArray<JsonRecord>, AgentError>, work: Work) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const known = Exit.isFailure(history) ? Effect.fail(failureOf(history.cause) ?? unknownFailure) : history
-        const turn = { threadId, turnId: active.id }
-        const working = Effect.provideService(Effect.flatMap(known, work), CurrentTurn, turn)
+        const place = { threadId, turnId: active.id }
+        const turn: TurnIdentity = { ...place, ask: TurnQuestions.make(approvals, place, tellStatus) }
+        const working = Effect.flatMap(known, (found) => work(found, turn)).pipe(
+          Effect.provideService(CurrentTurn, turn)
+        )
         const exit = yield* Effect.exit(restore(working))
         yield* alone(end(active, exit))
       })
@@ -202,11 +223,10 @@ export const make = Effect.fnUntraced(function* (
 
   const converse =
     (active: Running, input: ReadonlyArray<UserInput>): Work =>
-    (history) =>
+    (history, turn) =>
       Stream.runForEach(
         agent.run({
-          threadId,
-          turnId: active.id,
+          ...turn,
           history,
           input,
           settings: active.recording.settings,
@@ -218,13 +238,13 @@ export const make = Effect.fnUntraced(function* (
   /** The agent is asked for a summary; nothing of what it says is shown, and what it costs is counted. */
   const summarize =
     (active: Running): Work =>
-    (history) =>
+    (history, turn) =>
       Effect.gen(function* () {
         let summary = ""
         const { settings } = active.recording
         const input: ReadonlyArray<UserInput> = [{ type: "text", text: Compaction.PROMPT, text_elements: [] }]
         yield* Stream.runForEach(
-          agent.run({ threadId, turnId: active.id, history, input, settings, steered: Effect.succeed([]) }),
+          agent.run({ ...turn, history, input, settings, steered: Effect.succeed([]) }),
           (event) => {
             if (event._tag === "TextDelta") summary += event.delta
             return event._tag === "UsageReport" ? onEvent(active, event) : Effect.void
@@ -249,7 +269,8 @@ export const make = Effect.fnUntraced(function* (
       return broken === null ? Effect.void : Effect.fail(new ThreadReadOnly({ threadId, detail: broken.message }))
     })
   const becomeReadOnly = (error: RolloutWriteFailed) =>
-    Effect.suspend(() => {
+    Effect.suspend((): Effect.Effect<never, ThreadReadOnly | ThreadChanged> => {
+      if (error.reason === "changed") return Effect.fail(new ThreadChanged({ threadId }))
       // Another writer may let go of it again.
       if (error.reason !== "busy") broken = error
       return Effect.fail(new ThreadReadOnly({ threadId, detail: error.message }))
@@ -345,7 +366,23 @@ export const make = Effect.fnUntraced(function* (
     settings: () => settings,
     status,
     turns,
+    usage: () => withWindow(journal.projected().usage, settings.modelContextWindow),
     alone,
+    leave: (first, move) =>
+      alone(
+        Effect.tap(first, () =>
+          Effect.sync(() => {
+            isClosed = true
+          })
+        )
+      ).pipe(
+        Effect.flatMap(move),
+        Effect.onError(() =>
+          Effect.sync(() => {
+            isClosed = wasStopped
+          })
+        )
+      ),
     startTurn,
     compact,
     steer: Effect.fn("LiveThread.steer")(
@@ -364,6 +401,7 @@ export const make = Effect.fnUntraced(function* (
     stop: alone(
       Effect.sync(() => {
         isClosed = true
+        wasStopped = true
         return running
       })
     ).pipe(Effect.flatMap((active) => (active === null ? Effect.void : cancel(active)))),

@@ -10,7 +10,21 @@ import { SessionReconstruction } from "./SessionReconstruction.ts"
 import { ThreadCatalog } from "./ThreadCatalog.ts"
 import { ThreadCommands } from "./ThreadCommands.ts"
 import { ThreadLifecycle } from "./ThreadLifecycle.ts"
-import { Threads } from "./Threads.ts"
+import { Threads, type ThreadsOptions } from "./Threads.ts"
+
+export interface RethreadOptions extends ThreadsOptions {
+  /** Who answers what agents ask; the clients when not given (`Approvals.layer`). */
+  readonly approvals?: Layer.Layer<Approvals, never, NotificationDelivery>
+}
+
+/** {@link layer}, with other choices. */
+export const layerWith = (options: RethreadOptions) =>
+  Layer.mergeAll(ThreadLifecycle.layer, ThreadCatalog.layer, ThreadCommands.layer).pipe(
+    Layer.provideMerge(Threads.layerWith(options)),
+    Layer.provideMerge(SessionReconstruction.layer),
+    Layer.provideMerge(options.approvals ?? Approvals.layer),
+    Layer.provideMerge(Layer.mergeAll(RolloutParser.layer, NotificationDelivery.layer))
+  )
 
 /**
  * Needs a `RolloutStore`, a `ServerConfig` and a `SecureRandom`; provides everything else.
@@ -28,9 +42,4 @@ import { Threads } from "./Threads.ts"
  * const loaded = Threads.use((threads) => threads.loaded).pipe(Effect.provide(Server))
  * ```
  */
-export const layer = Layer.mergeAll(ThreadLifecycle.layer, ThreadCatalog.layer, ThreadCommands.layer).pipe(
-  Layer.provideMerge(Threads.layer),
-  Layer.provideMerge(SessionReconstruction.layer),
-  Layer.provideMerge(Approvals.layer),
-  Layer.provideMerge(Layer.mergeAll(RolloutParser.layer, NotificationDelivery.layer))
-)
+export const layer = layerWith({})

@@ -7,7 +7,7 @@
  */
 import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"
-import type { RolloutBusy, RolloutWriter } from "./RolloutWriter.ts"
+import type { RolloutBusy, RolloutChanged, RolloutWriter } from "./RolloutWriter.ts"
 import type { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "./ThreadError.ts"
 
 /** A rollout that the store has, without its content. */
@@ -68,10 +68,14 @@ export class RolloutStore extends Context.Service<
       rollout: NewRollout,
       content: Stream.Stream<Uint8Array, E>
     ) => Effect.Effect<RolloutRef, RolloutStoreError | E>
-    /** Opens an active rollout for appending, for as long as the scope lasts; one writer per thread, over all processes. */
+    /**
+     * Opens an active rollout for appending, for as long as the scope lasts; one writer per thread, over all processes.
+     * With the `version` that was read, nobody wrote between that and the first append.
+     */
     readonly writer: (
-      ref: RolloutRef
-    ) => Effect.Effect<RolloutWriter, ThreadNotFound | RolloutBusy | RolloutStoreError, Scope.Scope>
+      ref: RolloutRef,
+      options?: { readonly version?: string | undefined }
+    ) => Effect.Effect<RolloutWriter, ThreadNotFound | RolloutBusy | RolloutChanged | RolloutStoreError, Scope.Scope>
     /** Moves every rollout of a thread to the archive; nothing happens to one that is there. Not while one writes. */
     readonly archive: (threadId: ThreadId) => Effect.Effect<void, ThreadNotFound | RolloutBusy | RolloutStoreError>
     /** Moves an archived thread back to where its name says it belongs. */

@@ -7,10 +7,10 @@ import { type Effect, Schema } from "effect"
 export class RolloutWriteFailed extends Schema.TaggedError<RolloutWriteFailed>()("RolloutWriteFailed", {
   path: Schema.String,
   /**
-   * `busy`: another writer has it, for now; `lost`: the file is no longer where it was; `broken`: an earlier append
+   * `busy`: another writer has it, for now; `changed`: somebody wrote to it since it was read; `lost`: the file is no longer where it was; `broken`: an earlier append
    * failed, nothing more is tried.
    */
-  reason: Schema.Literals(["busy", "diskFull", "lost", "accessDenied", "broken", "other"]),
+  reason: Schema.Literals(["busy", "changed", "diskFull", "lost", "accessDenied", "broken", "other"]),
   detail: Schema.String
 }) {
   override get message(): string {
@@ -25,6 +25,16 @@ export class RolloutBusy extends Schema.TaggedError<RolloutBusy>()("RolloutBusy"
 }) {
   override get message(): string {
     return `thread ${this.threadId} already has an active writer; close it there first`
+  }
+}
+
+/** The rollout is not what it was when it was read: another process wrote to it meanwhile. */
+export class RolloutChanged extends Schema.TaggedError<RolloutChanged>()("RolloutChanged", {
+  threadId: Schema.String,
+  path: Schema.String
+}) {
+  override get message(): string {
+    return `rollout \`${this.path}\` was changed by another process; read it again`
   }
 }
 

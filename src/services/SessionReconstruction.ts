@@ -152,11 +152,22 @@ const make = Effect.gen(function* () {
       return Effect.map(parser.forEach(store.read(ref), look), () => found)
     })
 
-  /** The rollout that holds the base, with its own first line. A base names its thread, or one segment of it. */
+  /** The thread, and those that it was forked from, nearest first. */
+  const lineage = Effect.fnUntraced(function* (of: SessionMeta) {
+    const known = new Set([of.id])
+    for (let parent = of.forkedFromId; parent !== null && !known.has(parent);) {
+      known.add(parent)
+      const [first] = yield* store.segments(parent)
+      parent = first === undefined ? null : ((yield* head(store.read(first))).meta?.forkedFromId ?? null)
+    }
+    return known
+  })
+
+  /** The rollout that holds the base, with its own first line. A base names a thread, or one segment of an ancestor. */
   const findBase = Effect.fnUntraced(
     function* (base: HistoryBase, of: SessionMeta, links: ReadonlyArray<Link>) {
       const visited = new Set(links.map((link) => link.ref.path))
-      const threads = new Set([base.threadId, of.id, ...(of.forkedFromId === null ? [] : [of.forkedFromId])])
+      const threads = new Set([base.threadId, ...(yield* lineage(of))])
       const candidates = (yield* Effect.forEach(threads, store.segments))
         .flat()
         .filter(({ path, segmentId, threadId }) => {

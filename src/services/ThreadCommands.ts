@@ -2,11 +2,11 @@
  * What clients may do to a thread beside coming to it: run turns in it, take turns back, name it, put it
  * away. Each tells those concerned when, and only when, it is done.
  */
-import { Clock, Context, Effect, Equal, Layer, Result, Stream } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { Context, Effect, Layer, Result, Schema } from "effect"
+import type { SecureRandom } from "effect/crypto"
 import { isRecord } from "../domain/Json.ts"
 import type { ThreadId, TurnId } from "../domain/Ids.ts"
-import { firstLineOfSegment, firstUnusableItem } from "../domain/ForkLines.ts"
+import { firstUnusableItem } from "../domain/ForkLines.ts"
 import type { UserInput } from "../domain/ThreadItem.ts"
 import { type GitUpdate, payloadWithGit } from "../domain/SessionMeta.ts"
 import { resolve, type SettingsSource } from "../domain/ThreadSettings.ts"
@@ -14,13 +14,13 @@ import type { Turn } from "../domain/Turn.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
 import type { LiveThread } from "./LiveThread.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
-import * as RolloutCopy from "./RolloutCopy.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import type { RolloutBusy, RolloutWriteFailed } from "./RolloutWriter.ts"
 import { SessionReconstruction } from "./SessionReconstruction.ts"
-import { InvalidRequest, type ThreadError, ThreadNotLoaded, ThreadReadOnly } from "./ThreadError.ts"
+import { InvalidRequest, ThreadChanged, type ThreadError, ThreadNotLoaded, ThreadReadOnly } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
 import * as Journal from "./ThreadJournal.ts"
+import * as TakenTurns from "./TakenTurns.ts"
 import { type Snapshot, Threads } from "./Threads.ts"
 
 /** What a turn is to do; settings hold from this turn on. */
@@ -45,13 +45,16 @@ export class ThreadCommands extends Context.Service<
     ) => Effect.Effect<TurnId, ThreadError>
     /** Ends the turn that runs, which must be the one named. */
     readonly interrupt: (threadId: ThreadId, turnId: string) => Effect.Effect<void, ThreadError>
-    /** Takes back the last turns; what they spent stays spent. `at` is done at the instant of the snapshot. */
+    /**
+     * Takes back the last turns; what they spent stays spent. A paginated thread goes on in a new rollout. `at` is done at
+     * the instant of the snapshot.
+     */
     readonly rollback: <R>(
       threadId: ThreadId,
       turns: number,
       at: Effect.Effect<void, never, R>
     ) => Effect.Effect<Snapshot, ThreadError, R>
-    /** Takes back a turn and all after it (paginated threads): the thread goes on in a new rollout. `at` as above. */
+    /** Takes back a turn and all after it (paginated threads). `at` as above. */
     readonly revert: <R>(
       threadId: ThreadId,
       beforeTurnId: string,
@@ -108,23 +111,34 @@ const gitUpdate = (update: GitUpdate | null): Result.Result<GitUpdate, InvalidRe
     : Result.succeed(trimmed)
 }
 
-const nothing: GitUpdate = { sha: null, branch: null, originUrl: null }
+const isChanged = Schema.is(ThreadChanged)
 
 /** Somebody else writes to the thread, or nobody can. */
 const readOnly = (threadId: ThreadId) => (error: RolloutBusy | RolloutWriteFailed) =>
-  Effect.fail(new ThreadReadOnly({ threadId, detail: error.message }))
+  Effect.fail(
+    error._tag === "RolloutWriteFailed" && error.reason === "changed"
+      ? new ThreadChanged({ threadId })
+      : new ThreadReadOnly({ threadId, detail: error.message })
+  )
 
 const make = Effect.gen(function* () {
   const threads = yield* Threads
   const store = yield* RolloutStore
   const delivery = yield* NotificationDelivery
-  const random = yield* SecureRandom.SecureRandom
   const reconstruction = yield* SessionReconstruction
+  const taken = yield* TakenTurns.make
 
   const loaded = Effect.fnUntraced(function* (threadId: ThreadId): Effect.fn.Return<LiveThread, ThreadError> {
     const thread = yield* threads.find(threadId)
     return thread === undefined ? yield* new ThreadNotLoaded({ threadId }) : thread
   })
+
+  /**
+   * Does something to a loaded thread. One that another process wrote to since it was read refuses what would be written
+   * behind that: it is read again, and asked once more.
+   */
+  const onLoaded = <A, E, R>(threadId: ThreadId, use: (thread: LiveThread) => Effect.Effect<A, E | ThreadChanged, R>) =>
+    Effect.flatMap(loaded(threadId), use).pipe(Effect.catchIf(isChanged, () => Effect.flatMap(loaded(threadId), use)))
 
   const writeGit = (journal: ThreadJournal, update: GitUpdate) =>
     Effect.suspend(() => journal.append([{ type: "session_meta", payload: payloadWithGit(journal.meta, update) }]))
@@ -139,19 +153,30 @@ const make = Effect.gen(function* () {
     yield* writeGit(journal, update)
   }, Effect.scoped)
 
-  /** Turns are gone: whoever listens has to read the thread again. */
-  const reverted = (threadId: ThreadId) =>
-    delivery.publish(threadId, { method: "thread/reverted", params: { threadId } })
+  /** Lets go of a thread for what is to become of its rollouts. Where that is refused, a thread that only reads goes on. */
+  const putAway = Effect.fnUntraced(function* <E>(threadId: ThreadId, act: Effect.Effect<void, E>) {
+    const thread = yield* threads.find(threadId)
+    if (thread === undefined) return yield* act
+    // One that writes has the lock: with it nobody else, and as long as it has it, not even we.
+    if (!thread.journal.isWriting()) yield* thread.leave(Effect.void, () => act)
+    yield* threads.unload(threadId)
+    if (thread.journal.isWriting()) yield* act
+  })
 
   return ThreadCommands.of({
     startTurn: Effect.fn("ThreadCommands.startTurn")(function* (request) {
-      const thread = yield* loaded(request.threadId)
-      yield* Effect.fromResult(notEmpty(request.input))
-      return yield* thread.startTurn({
-        input: request.input,
-        clientMessageId: request.clientMessageId,
-        settings: resolve([request.overrides], thread.settings())
-      })
+      return yield* onLoaded(request.threadId, (thread) =>
+        Effect.andThen(
+          Effect.fromResult(notEmpty(request.input)),
+          Effect.suspend(() =>
+            thread.startTurn({
+              input: request.input,
+              clientMessageId: request.clientMessageId,
+              settings: resolve([request.overrides], thread.settings())
+            })
+          )
+        )
+      )
     }),
     steer: Effect.fn("ThreadCommands.steer")(function* (threadId, expectedTurnId, input, clientMessageId) {
       const thread = yield* loaded(threadId)
@@ -166,71 +191,43 @@ const make = Effect.gen(function* () {
       turns: number,
       at: Effect.Effect<void, never, R>
     ) {
-      const thread = yield* loaded(threadId)
-      if (turns < 1) return yield* new InvalidRequest({ field: "numTurns", detail: "numTurns must be >= 1" })
-      const record = thread.record(TurnLines.rolledBack(turns), "rollback")
-      const [snapshot] = yield* threads.snapshot(
-        thread,
-        record.pipe(Effect.andThen(at), Effect.andThen(reverted(threadId)))
-      )
-      return snapshot
+      if (turns < 1) {
+        yield* loaded(threadId)
+        return yield* new InvalidRequest({ field: "numTurns", detail: "numTurns must be >= 1" })
+      }
+      const count = (thread: LiveThread) => Result.succeed(Math.min(turns, thread.turns().length))
+      return yield* onLoaded(threadId, (thread) => taken.takeBack(thread, { word: "rollback", count, at }))
     }),
     revert: Effect.fn("ThreadCommands.revert")(function* <R>(
       threadId: ThreadId,
       beforeTurnId: string,
       at: Effect.Effect<void, never, R>
     ) {
-      const thread = yield* loaded(threadId)
-      const { journal } = thread
-      const fail = (field: string, detail: string) => new InvalidRequest({ field, detail })
-      if (journal.mode !== "paginated") {
-        return yield* fail("threadId", "thread/revert only supports paginated threads; use thread/rollback")
+      const refuse = (field: string, detail: string) => Result.fail(new InvalidRequest({ field, detail }))
+      const count = (thread: LiveThread) => {
+        if (thread.journal.mode !== "paginated") {
+          return refuse("threadId", "thread/revert only supports paginated threads; use thread/rollback")
+        }
+        const turns = thread.turns()
+        const named = turns.findIndex(({ id }) => id === beforeTurnId)
+        return named < 0
+          ? refuse("beforeTurnId", `beforeTurnId '${beforeTurnId}' was not found in the thread`)
+          : Result.succeed(turns.length - named)
       }
-      const createdAt = yield* Clock.currentTimeMillis
-      // One instant of the thread's history; what is before the turn does not change any more.
-      const kept = yield* thread.alone(
-        Effect.gen(function* () {
-          if (thread.status().type === "active") {
-            return yield* fail("threadId", "Cannot revert while a turn is in progress.")
-          }
-          const { openings, turns } = journal.projected()
-          const named = turns.find(({ turn }) => turn.id === beforeTurnId)
-          const opening = openings.find(({ serial }) => serial === named?.serial)
-          if (opening === undefined) {
-            return yield* fail("beforeTurnId", `beforeTurnId '${beforeTurnId}' was not found in the thread`)
-          }
-          if (journal.ref() === null) return yield* fail("threadId", "an ephemeral thread cannot be reverted")
-          const source = { mode: journal.mode, segments: journal.segments(), read: journal.read }
-          return RolloutCopy.linesBefore(source, opening)
-        })
-      )
-      const segmentId = yield* random.uuidV7()
-      const first = new TextEncoder().encode(firstLineOfSegment(journal.meta, createdAt))
-      const content = Stream.concat(Stream.succeed(first), kept)
-      const ref = yield* store.create({ threadId, createdAt, segmentId }, content)
-      const { git } = journal.meta
-      const moved = yield* threads.moveTo(threadId, ref)
-      // What is kept may name the repository of before; that is not taken back with the turns.
-      const restate = Equal.equals(moved.journal.meta.git, git)
-        ? Effect.void
-        : Effect.catchTag(writeGit(moved.journal, git ?? nothing), "RolloutWriteFailed", readOnly(threadId))
-      const [snapshot] = yield* threads.snapshot(
-        moved,
-        restate.pipe(Effect.andThen(at), Effect.andThen(reverted(threadId)))
-      )
-      return snapshot
+      return yield* onLoaded(threadId, (thread) => taken.takeBack(thread, { word: "revert", count, at }))
     }),
     compact: Effect.fn("ThreadCommands.compact")(function* (threadId) {
-      yield* (yield* loaded(threadId)).compact
+      yield* onLoaded(threadId, (thread) => thread.compact)
     }),
     inject: Effect.fn("ThreadCommands.inject")(function* (threadId, items) {
-      const thread = yield* loaded(threadId)
+      yield* loaded(threadId)
       const unusable = firstUnusableItem(items)
       if (unusable !== null) {
         const field = `items[${unusable}]`
         return yield* new InvalidRequest({ field, detail: `${field} is no response item: an object with a \`type\`` })
       }
-      yield* thread.alone(thread.record(TurnLines.injected(items.filter(isRecord)), "inject items"))
+      const records = TurnLines.injected(items.filter(isRecord))
+      yield* onLoaded(threadId, (thread) => thread.alone(thread.record(records, "inject items")))
     }),
     setName: Effect.fn("ThreadCommands.setName")(function* (threadId, name) {
       const threadName = name.trim()
@@ -249,27 +246,27 @@ const make = Effect.gen(function* () {
       const update = yield* Effect.fromResult(gitUpdate(asked))
       const busy = readOnly(threadId)
       const thread = yield* threads.find(threadId)
+      if (thread?.ephemeral === true) {
+        const detail = `ephemeral thread does not support metadata updates: ${threadId}`
+        return yield* new InvalidRequest({ field: "threadId", detail })
+      }
       if (thread === undefined) {
         yield* writeGitOfStored(threadId, update).pipe(
-          Effect.catchTags({ RolloutBusy: busy, RolloutWriteFailed: busy }),
+          Effect.catchTags({ RolloutBusy: busy, RolloutWriteFailed: busy, RolloutChanged: Effect.die }),
           Effect.provideService(RolloutStore, store)
         )
         const stored = yield* threads.read(threadId)
         yield* at
         return stored
       }
-      if (thread.ephemeral) {
-        const detail = `ephemeral thread does not support metadata updates: ${threadId}`
-        return yield* new InvalidRequest({ field: "threadId", detail })
-      }
-      const write = Effect.catchTag(writeGit(thread.journal, update), "RolloutWriteFailed", busy)
-      const [snapshot] = yield* threads.snapshot(thread, Effect.andThen(write, at))
-      return snapshot
+      return yield* onLoaded(threadId, (current) => {
+        const write = Effect.catchTag(writeGit(current.journal, update), "RolloutWriteFailed", busy)
+        return Effect.map(threads.snapshot(current, Effect.andThen(write, at)), ([snapshot]) => snapshot)
+      })
     }),
     archive: Effect.fn("ThreadCommands.archive")(function* (threadId) {
       yield* store.locate(threadId)
-      yield* threads.unload(threadId)
-      yield* Effect.catchTag(store.archive(threadId), "RolloutBusy", readOnly(threadId))
+      yield* putAway(threadId, Effect.catchTag(store.archive(threadId), "RolloutBusy", readOnly(threadId)))
       yield* delivery.broadcast({ method: "thread/archived", params: { threadId } })
     }),
     unarchive: Effect.fn("ThreadCommands.unarchive")(function* (threadId) {
@@ -282,10 +279,8 @@ const make = Effect.gen(function* () {
       const stored = yield* Effect.result(store.locate(threadId, { archived: true }))
       const wasLoaded = (yield* threads.find(threadId)) !== undefined
       if (Result.isFailure(stored) && !wasLoaded) return yield* stored.failure
-      yield* threads.unload(threadId)
-      if (Result.isSuccess(stored)) {
-        yield* Effect.catchTag(store.remove(threadId), "RolloutBusy", readOnly(threadId))
-      }
+      const remove = Effect.catchTag(store.remove(threadId), "RolloutBusy", readOnly(threadId))
+      yield* putAway(threadId, Result.isSuccess(stored) ? remove : Effect.void)
       yield* delivery.broadcast({ method: "thread/deleted", params: { threadId } })
     })
   })

@@ -121,6 +121,13 @@ export class ThreadReadOnly extends Schema.TaggedError<ThreadReadOnly>()("Thread
   }
 }
 
+/** Another process wrote to the thread's rollout at this very moment. */
+export class ThreadChanged extends Schema.TaggedError<ThreadChanged>()("ThreadChanged", { threadId: ThreadId }) {
+  override get message(): string {
+    return `thread ${this.threadId} was changed by another process just now; try again`
+  }
+}
+
 /** The storage under the threads failed (permissions, disk, I/O). */
 export class RolloutStoreError extends Schema.TaggedError<RolloutStoreError>()("RolloutStoreError", {
   operation: Schema.Literals([
@@ -157,6 +164,7 @@ export const ThreadError = Schema.Union([
   InvalidRequest,
   ThreadNotLoaded,
   ThreadReadOnly,
+  ThreadChanged,
   RolloutStoreError
 ])
 export type ThreadError = typeof ThreadError.Type

@@ -46,10 +46,16 @@ export interface StartRequest extends NewThreadRequest {
   readonly threadSource: string | null
 }
 
+export interface Forked {
+  readonly thread: LiveThread
+  /** The turn that runs in the source and was copied as far as it had come; null when none does. */
+  readonly running: TurnId | null
+}
+
 export interface ThreadForks {
   /** Stored with its first turn, and not before. */
   readonly start: (request: StartRequest) => Effect.Effect<LiveThread, ThreadError>
-  readonly fork: (request: ForkRequest) => Effect.Effect<LiveThread, ThreadError>
+  readonly fork: (request: ForkRequest) => Effect.Effect<Forked, ThreadError>
   /** A thread of the given response items; it has no turns and no usage. */
   readonly ofHistory: (
     items: ReadonlyArray<unknown>,
@@ -58,6 +64,8 @@ export interface ThreadForks {
 }
 
 interface Source {
+  /** The turn that runs in it at this instant. */
+  readonly running: TurnId | null
   readonly session: Pick<RestoredSession, "meta" | "mode" | "projected" | "segments">
   readonly remembered: SettingsSource
   readonly read: ReadRollout
@@ -85,6 +93,7 @@ export const make = Effect.gen(function* () {
       // One instant of the thread's history: what it adds from now on is not part of the copy.
       return yield* loaded.alone(
         Effect.sync(() => ({
+          running: loaded.status().type === "active" ? (loaded.turns().at(-1)?.id ?? null) : null,
           session: {
             meta: journal.meta,
             mode: journal.mode,
@@ -98,7 +107,7 @@ export const make = Effect.gen(function* () {
     }
     const ref = source.by === "id" ? yield* store.locate(source.threadId) : yield* store.resolve(source.path)
     const session = yield* reconstruction.restore(ref)
-    return { session, remembered: session.projected.settings, read: store.read }
+    return { running: null, session, remembered: session.projected.settings, read: store.read }
   })
 
   const newSession = Effect.fnUntraced(function* (
@@ -117,9 +126,7 @@ export const make = Effect.gen(function* () {
     }
   })
 
-  const fork = Effect.fn("ThreadForks.fork")(function* (
-    request: ForkRequest
-  ): Effect.fn.Return<LiveThread, ThreadError> {
+  const fork = Effect.fn("ThreadForks.fork")(function* (request: ForkRequest): Effect.fn.Return<Forked, ThreadError> {
     const source = yield* locate(request.source)
     const { meta, mode, projected } = source.session
     const cut = yield* cutOf(source.session, request.until)
@@ -139,14 +146,18 @@ export const make = Effect.gen(function* () {
       : []
     const content = Stream.concat(body, text([...marks, ...changed]))
 
+    const running = cut === null ? source.running : null
     if (request.ephemeral) {
       // Held whole: the source may be moved or removed while its copy lives.
       const held = Stream.fromIterable(yield* Stream.runCollect(content))
       const made = yield* reconstruction.restoreBytes(pending, held, stat)
       const journal = Journal.resume(made, { _tag: "memory" }, held)
-      return yield* threads.adopt(session.id, { settings, ephemeral: true, journal, version: null })
+      return {
+        thread: yield* threads.adopt(session.id, { settings, ephemeral: true, journal, version: null }),
+        running
+      }
     }
-    return yield* keep(session, settings, content)
+    return { thread: yield* keep(session, settings, content), running }
   })
 
   const keep = Effect.fnUntraced(function* (
@@ -156,7 +167,7 @@ export const make = Effect.gen(function* () {
   ): Effect.fn.Return<LiveThread, ThreadError> {
     const ref = yield* store.create({ threadId: session.id, createdAt: session.createdAt }, content)
     const made = yield* reconstruction.restore(ref)
-    const journal = Journal.resume(made, { _tag: "stored", ref })
+    const journal = Journal.resume(made, { _tag: "stored", ref, version: made.stat.version })
     return yield* threads.adopt(session.id, { settings, ephemeral: false, journal, version: made.stat.version })
   })
 

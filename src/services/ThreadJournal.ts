@@ -23,6 +23,8 @@ export type Destination =
   | {
       readonly _tag: "stored"
       readonly ref: RolloutRef
+      /** The rollout's version when it was read; not known for one that is held open. */
+      readonly version?: string | undefined
       /** Open already: then nobody wrote between the reading of the rollout and the first record. */
       readonly writer?: RolloutWriter | undefined
     }
@@ -89,7 +91,8 @@ const make = Effect.fnUntraced(function* (
     new RolloutWriteFailed({ path, reason: "other", detail: error.message })
 
   const open = Effect.fnUntraced(function* (target: RolloutRef): Effect.fn.Return<RolloutWriter, RolloutWriteFailed> {
-    return yield* store.writer(target).pipe(
+    const version = destination._tag === "stored" ? destination.version : undefined
+    return yield* store.writer(target, { version }).pipe(
       Scope.provide(scope),
       Effect.mapError((error) => {
         switch (error._tag) {
@@ -101,6 +104,8 @@ const make = Effect.fnUntraced(function* (
             })
           case "RolloutBusy":
             return new RolloutWriteFailed({ path: target.path, reason: "busy", detail: error.message })
+          case "RolloutChanged":
+            return new RolloutWriteFailed({ path: target.path, reason: "changed", detail: error.message })
           case "RolloutStoreError":
             return failed(target.path)(error)
         }

@@ -182,7 +182,12 @@ const make = Effect.gen(function* () {
       return yield* attach(connection, "start", yield* forks.start(request), [])
     }),
     fork: Effect.fn("ThreadLifecycle.fork")(function* (connection, request) {
-      return yield* attach(connection, "fork", yield* forks.fork(request), [])
+      const { running, thread } = yield* forks.fork(request)
+      const warnings =
+        running === null
+          ? []
+          : [`turn ${running} goes on in the thread that this one was forked from; here it ends as far as it had come`]
+      return yield* attach(connection, "fork", thread, warnings)
     }),
     replay: Effect.fn("ThreadLifecycle.replay")(function* (receipt, attached) {
       const { connection, snapshot } = attached

@@ -8,11 +8,10 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Scope, Semaphore } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
-import { waitsOn } from "../domain/ServerRequest.ts"
 import type { Thread } from "../domain/Thread.ts"
 import { defaults, resolve, type SettingsSource, type ThreadSettings } from "../domain/ThreadSettings.ts"
 import * as ThreadView from "../domain/ThreadView.ts"
-import type { RestoredUsage } from "../domain/TokenUsage.ts"
+import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
 import { Agent, AgentError, unconfigured } from "./Agent.ts"
 import { Approvals } from "./Approvals.ts"
 import * as LiveThread from "./LiveThread.ts"
@@ -142,11 +141,6 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     return resolve([overrides, remembered, configured], defaults(config.cwd))
   })
 
-  const waiting = (threadId: ThreadId) => {
-    const flags = new Set(approvals.pending(threadId).map(({ question }) => waitsOn(question)))
-    return Array.from(flags).filter((flag) => flag !== null)
-  }
-
   const modelInput = (journal: ThreadJournal) =>
     Effect.mapError(
       Effect.suspend(() =>
@@ -163,8 +157,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
           delivery,
           agent,
           random,
-          modelInput: modelInput(journal),
-          waiting: () => waiting(threadId)
+          approvals,
+          modelInput: modelInput(journal)
         })
       ),
       Effect.provideService(RolloutStore, store),
@@ -222,7 +216,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const restored = (session: RestoredSession, decided: ThreadSettings): Adoption => ({
     settings: decided,
     ephemeral: false,
-    journal: Journal.resume(session, { _tag: "stored", ref: session.ref }),
+    journal: Journal.resume(session, { _tag: "stored", ref: session.ref, version: session.stat.version }),
     version: session.stat.version
   })
 
@@ -257,10 +251,6 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     )
   })
 
-  // A window that the configuration names is the one that the next turn will have.
-  const usageUnder = (usage: RestoredUsage | null, { modelContextWindow }: ThreadSettings): RestoredUsage | null =>
-    usage === null || modelContextWindow === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow } }
-
   const snapshot = Effect.fnUntraced(function* <A, E, R>(
     thread: LiveThread.LiveThread,
     at: Effect.Effect<A, E, R>
@@ -283,7 +273,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
           status: thread.status(),
           turns: thread.turns()
         })
-        return [{ thread: shown, settings: decided, usage: usageUnder(projected.usage, decided) }, done]
+        return [{ thread: shown, settings: decided, usage: thread.usage() }, done]
       })
     )
   })
@@ -294,7 +284,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     const decided = yield* settings({}, projected.settings)
     return {
       settings: decided,
-      usage: usageUnder(projected.usage, decided),
+      usage: withWindow(projected.usage, decided.modelContextWindow),
       thread: ThreadView.makeThread({
         meta,
         path: ref.path,

@@ -15,3 +15,13 @@ export * from "./ThreadError.ts"
 export type { ForkRequest, NewThreadRequest } from "./ThreadForks.ts"
 export * from "./ThreadLifecycle.ts"
 export * from "./Threads.ts"
+export type {
+  ClientToolCall,
+  CommandQuestion,
+  Decision,
+  FileChangeQuestion,
+  PermissionsQuestion,
+  TurnQuestions,
+  UserQuestion
+} from "./TurnQuestions.ts"
+export { nobodyToAsk } from "./TurnQuestions.ts"

@@ -31,9 +31,21 @@ const start = ({ args, command, env }: Program): Effect.Effect<ChildProcessWitho
       })
   )
 
+/** Ends the process's input, and waits until it has left. */
+const left = (child: ChildProcessWithoutNullStreams): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resume(Effect.void)
+    const done = () => resume(Effect.void)
+    child.once("exit", done)
+    child.stdin.end()
+    return Effect.sync(() => void child.off("exit", done))
+  })
+
 /** The process's standard streams as a connection. */
 export const stdio = Effect.fnUntraced(function* (program: Program): Effect.fn.Return<Wire, never, Scope.Scope> {
   const child = yield* start(program)
+  // Codex tells of a turn's end before it has written it: at the end of its input it does, and goes.
+  yield* Effect.addFinalizer(() => Effect.timeoutOption(left(child), "5 seconds"))
   const frames = yield* Queue.unbounded<JsonRecord, Cause.Done>()
   const finish = () => void Queue.endUnsafe(frames)
   child.stdin.on("error", finish)

@@ -68,6 +68,25 @@ export const rolloutWritingSuite = <E>(
       })
     )
 
+    test(
+      "opens only what was read, where it is told the version that was, and keeps nothing back when it does not",
+      Effect.gen(function* () {
+        const store = yield* RolloutStore
+        const files = yield* StoreFiles
+        const path = `${day}/${file(1)}`
+        yield* files.write(path, meta(id(1)))
+        const ref = yield* store.locate(id(1))
+        const { version } = yield* store.stat(ref)
+        yield* files.append(path, `{"theirs":1}\n`)
+        const refused = yield* Effect.flip(store.writer(ref, { version }))
+        assert.strictEqual(refused._tag, "RolloutChanged")
+        assert.include(refused.message, ref.path)
+        const writer = yield* store.writer(ref, { version: (yield* store.stat(ref)).version })
+        yield* writer.append([`{"ours":1}`])
+        assert.strictEqual(yield* textOf(ref), `${meta(id(1))}{"theirs":1}\n{"ours":1}\n`)
+      })
+    )
+
     it.effect.prop(
       "keeps what many append at once whole and each one's in order",
       [Schema.Array(Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 5 })))), Schema.Boolean],

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
+import { absolutePath } from "../../src/domain/AbsolutePath.ts"
 import type { JsonRecord } from "../../src/domain/Json.ts"
 import * as PersistedSettings from "../../src/domain/PersistedSettings.ts"
 import {
@@ -150,7 +151,8 @@ describe("writing and reading settings", () => {
         : sandbox
     const written: ThreadSettings = { ...settings, sandbox: named, modelContextWindow: null }
     const read = remembered([applied(PersistedSettings.toRollout(written))])
-    assert.deepStrictEqual(resolve([read], { ...defaults("/"), serviceTier: null, reasoningEffort: null }), written)
+    const base = { ...defaults("/"), serviceTier: null, reasoningEffort: null }
+    assert.deepStrictEqual(resolve([read], base), { ...written, cwd: absolutePath("/", cwd) })
   })
 
   for (const mode of ["read-only", "workspace-write", "danger-full-access"] as const) {

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { TurnId } from "../../src/domain/Ids.ts"
 import type { RolloutBuilder } from "../../src/testing/RolloutBuilder.ts"
 import { defaultCreatedAt } from "../../src/testing/RolloutBuilder.ts"
 import {
@@ -268,4 +269,37 @@ describe("in any order of events", () => {
       assert.include(totals.map(lastOf), session.usage.info.last.totalTokens)
     }
   )
+})
+
+describe("a total that is carried over", () => {
+  const carried = (total: object, last: object): Step =>
+    event("token_count", {
+      carried_over: true,
+      info: { total_token_usage: total, last_token_usage: last, model_context_window: null }
+    })
+  const more = { ...some, input_tokens: 890, total_tokens: 920 }
+
+  it("changes the total alone: the figures before it keep their owner, though a turn came since", () => {
+    const steps = [...turn("T1", 120), S("T2"), um(), am(), C("T2")]
+    const before = usageOf(steps)
+    const after = usageOf([...steps, carried(more, none)])
+    assert.deepStrictEqual(
+      after,
+      before && { ...before, info: { ...before.info, total: after?.info.total ?? assert.fail() } }
+    )
+    assert.strictEqual(after?.info.total.totalTokens, 920n)
+  })
+
+  it("belongs to nobody when nothing is kept that was spent", () => {
+    assert.deepStrictEqual(short([carried(more, none)]), [null, 920n, 0n])
+    assert.deepStrictEqual(short([carried(more, none), ...turn("T1", 1040)]), [TurnId.make("T1"), 1040n, lastOf(1040)])
+  })
+
+  it("outlives a rollback", () => {
+    assert.deepStrictEqual(short([...turn("T1", 120), carried(more, none), ...turn("T2", 1040), rb(1)]), [
+      TurnId.make("T1"),
+      1040n,
+      lastOf(120)
+    ])
+  })
 })

@@ -74,14 +74,5 @@ export const deviations: ReadonlyArray<Deviation> = [
       genuineOf(round) === "0.169.0" &&
       round.mode === "event" &&
       Equal.equals(withoutCalls(difference.rethread), difference.genuine)
-  },
-  {
-    because: "0.169.0 has no rollback, and shows the turns of a paginated thread that were; revert is what both know",
-    holds: (difference, round) =>
-      difference.what === "turns" &&
-      genuineOf(round) === "0.169.0" &&
-      round.scenario.name === "rollback of numbered lines, and on" &&
-      Array.isArray(difference.genuine) &&
-      Equal.equals(difference.rethread, difference.genuine.toSpliced(1, 1))
   }
 ]

@@ -6,7 +6,8 @@ import { list } from "../../src/domain/OpenRecord.ts"
 import * as ModelAgent from "../../src/layers/model/ModelAgent.ts"
 import { layer as openAiResponses } from "../../src/layers/model/OpenAiResponses.ts"
 import * as PlanTool from "../../src/layers/model/PlanTool.ts"
-import { Agent, type AgentError } from "../../src/services/Agent.ts"
+import { Agent, type AgentError, CurrentTurn, type TurnInput } from "../../src/services/Agent.ts"
+import { nobodyToAsk } from "../../src/services/TurnQuestions.ts"
 import {
   call,
   completed,
@@ -54,7 +55,7 @@ const toolsWith = (hanging?: Deferred.Deferred<void>, stopped?: Deferred.Deferre
         deferred === undefined ? Effect.void : Deferred.succeed(deferred, undefined)
       return Effect.onInterrupt(Effect.andThen(done(hanging), Effect.never), () => done(stopped))
     },
-    careful: () => Effect.succeed("done"),
+    careful: () => Effect.map(CurrentTurn, (turn) => (turn === null ? "done" : `done for ${turn.turnId}`)),
     ...PlanTool.handlers
   })
 
@@ -297,7 +298,55 @@ describe("a tool that does not work", () => {
     )
   }
 
-  it.effect("may need an approval, and be given it", () =>
+  const decisions = [
+    ["accept", "done", true],
+    ["decline", "The call was not approved: `careful` did not run.", false]
+  ] as const
+  for (const [decision, output, success] of decisions) {
+    it.effect(`may need an approval, and the client says ${decision}`, () =>
+      Effect.gen(function* () {
+        const asked: Array<string> = []
+        const ask: TurnInput["ask"] = {
+          ...nobodyToAsk,
+          command: ({ command, itemId }) =>
+            Effect.sync(() => {
+              asked.push(`${itemId}: ${command}`)
+              return decision
+            })
+        }
+        assert.deepStrictEqual(results(yield* runTurn(turnInput("go", { ask }))), [{ id: "c", output, success }])
+        assert.deepStrictEqual(asked, ["c: careful {}"])
+      }).pipe(Effect.provide(agent(first(call(1, "c", "careful", "{}")))))
+    )
+  }
+
+  it.effect("may need an approval; an answer that cancels ends the turn", () =>
+    Effect.gen(function* () {
+      const ask = { ...nobodyToAsk, command: () => Effect.succeed("cancel" as const) }
+      const { exit } = yield* runTurn(turnInput("go", { ask }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    }).pipe(Effect.provide(agent(first(call(1, "c", "careful", "{}")))))
+  )
+
+  it.effect("knows the turn that it works for", () =>
+    Effect.gen(function* () {
+      const ask = { ...nobodyToAsk, command: () => Effect.succeed("accept" as const) }
+      const input = turnInput("go", { ask })
+      const report = yield* Effect.provideService(runTurn(input), CurrentTurn, input)
+      assert.deepStrictEqual(results(report), [{ id: "c", output: "done for turn-1", success: true }])
+    }).pipe(Effect.provide(agent(first(call(1, "c", "careful", "{}")))))
+  )
+
+  it.effect("is asked about with nobody where the policy is never to ask", () =>
+    Effect.gen(function* () {
+      const ask = { ...nobodyToAsk, command: () => Effect.die(new Error("asked")) }
+      const settings = { approvalPolicy: "never" as const }
+      const [result] = results(yield* runTurn(turnInput("go", { ask, settings })))
+      assert.include(result?.output, "not approved")
+    }).pipe(Effect.provide(agent(first(call(1, "c", "careful", "{}")))))
+  )
+
+  it.effect("may need an approval, and a function decides", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(results(yield* runTurn(turnInput("go"))), [{ id: "c", output: "done", success: true }])
     }).pipe(

@@ -59,7 +59,7 @@ const expected = (turns: ReadonlyArray<Turn>, summaries: ReadonlyMap<string, str
   let parts: ReadonlyArray<Part> = []
   for (const turn of turns) {
     if (turn.items.some((item) => item.type === "contextCompaction")) {
-      const kept = parts.filter((part) => part.by === "user" || part.by === "summary")
+      const kept = parts.filter((part) => part.by === "user")
       parts = [...kept, { by: "summary", text: summaries.get(turn.id) ?? "" }]
     } else parts = [...parts, ...turn.items.flatMap(partOf)]
     if (turn.status === "interrupted") parts = [...parts, { by: "notice" }]

@@ -63,6 +63,24 @@ const withServer = <A, E>(
     return yield* Effect.provideContext(body(one), context)
   }).pipe(Effect.scoped)
 
+describe.each(modes)("a fork of a %s thread in which a turn runs", (historyMode) => {
+  it.effect("says that the turn goes on where it came from", () =>
+    withServer([[...message("m0", ["so far"]), hang]], (connected) =>
+      Effect.gen(function* () {
+        const client = yield* connected
+        const threadId = yield* start(client, { historyMode })
+        const turnId = yield* begin(client, threadId)
+        yield* settle
+        const { id, turns } = Fold.seenIn(yield* client.ask("thread/fork", { threadId }))
+        assert.deepStrictEqual([turns.at(-1)?.id, turns.at(-1)?.status], [turnId, "interrupted"])
+        const warning = yield* client.until((one) => one.kind === "notification" && one.method === "warning")
+        assert.isTrue(warning.kind === "notification" && own(warning.params, "threadId") === id)
+        assert.include(JSON.stringify(warning), `turn ${turnId} goes on in the thread that this one was forked from`)
+      })
+    )
+  )
+})
+
 describe.each(modes)("joining a running turn of a %s thread", (historyMode) => {
   const inTheMiddle = (first: Scripted.TurnScript, rest: Scripted.TurnScript) =>
     Effect.gen(function* () {

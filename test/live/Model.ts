@@ -60,8 +60,6 @@ interface World {
   readonly forkOf: Map<string, string>
   readonly paths: Map<string, string>
   readonly faulty: Set<string>
-  /** Threads whose total a revert took back with the turns (the new rollout does not have their records). */
-  readonly reverted: Set<string>
   readonly problems: Array<string>
 }
 
@@ -73,7 +71,6 @@ const makeWorld = (): World => ({
   forkOf: new Map(),
   paths: new Map(),
   faulty: new Set(),
-  reverted: new Set(),
   problems: []
 })
 
@@ -203,8 +200,7 @@ export const play = Effect.fnUntraced(function* (schedule: Schedule) {
     const total = usage?.tokenUsage.total.totalTokens ?? 0n
     world.inherited.set(id, total)
     world.forkOf.set(id, source)
-    if (world.reverted.has(source)) world.reverted.add(id)
-    if (world.faulty.has(source) || world.reverted.has(source)) return
+    if (world.faulty.has(source)) return
     const base = world.inherited.get(source) ?? 0n
     if (!ledgerOf(world, source).sums.has(total - base)) problem(`the fork ${id} inherits ${total} tokens`)
     if (usage !== null && Fold.show(usage.inherited) !== Fold.show(usage.tokenUsage.total)) {
@@ -259,9 +255,7 @@ export const play = Effect.fnUntraced(function* (schedule: Schedule) {
         })
       case "revert": {
         const beforeTurnId = world.turns.get(threadId)?.at(-1 - step.back) ?? "none"
-        return yield* send("thread/revert", { beforeTurnId }, (answer) => {
-          if (answer.kind === "result") world.reverted.add(threadId)
-        })
+        return yield* send("thread/revert", { beforeTurnId })
       }
     }
   })
@@ -366,8 +360,7 @@ export const play = Effect.fnUntraced(function* (schedule: Schedule) {
       }
       const total = read.usage?.tokenUsage.total.totalTokens ?? 0n
       const reported = (world.inherited.get(threadId) ?? 0n) + ledgerOf(world, threadId).reported
-      const lost = world.reverted.has(threadId) ? total > reported : total !== reported
-      if (!faulty && lost) problem(`thread ${threadId} counts ${total} tokens, reported were ${reported}`)
+      if (!faulty && total !== reported) problem(`thread ${threadId} counts ${total} tokens, reported were ${reported}`)
       if (typeof read.path === "string" && !faulty) {
         const again = Fold.seenIn(yield* cold.ask("thread/read", { threadId, includeTurns: true }))
         compare(`cold read of ${threadId}`, again.turns, read.turns, false)

@@ -6,12 +6,13 @@
  */
 import { Clock, Deferred, Effect, Exit, Layer, Predicate, type Scope } from "effect"
 import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
-import { layerWith, type MemoryFile } from "../../src/layers/memory/MemoryRolloutStore.ts"
+import { layerWith, type MemoryFile, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import * as Handlers from "../../src/rpc/codex/Handlers.ts"
 import * as InProcessTransport from "../../src/rpc/codex/InProcessTransport.ts"
 import { JsonRpcServer, type Options } from "../../src/rpc/codex/JsonRpcServer.ts"
 import { ServerInfo } from "../../src/rpc/codex/ServerInfo.ts"
 import type { Agent } from "../../src/services/Agent.ts"
+import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import * as Rethread from "../../src/services/Rethread.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import * as DeterministicIds from "../../src/testing/DeterministicIds.ts"
@@ -19,22 +20,33 @@ import * as DeterministicIds from "../../src/testing/DeterministicIds.ts"
 export interface LiveServerOptions extends Options {
   /** Files to start with. */
   readonly files?: ReadonlyArray<MemoryFile>
+  /** Answers what the agent asks; the clients without one. */
+  readonly approvals?: Rethread.RethreadOptions["approvals"]
   /** Runs the turns; without one there is no agent at all. */
   readonly agent?: Layer.Layer<Agent> | undefined
   readonly seed?: number
+  /** The store with some of its ways changed. */
+  readonly store?: (store: RolloutStore["Service"], files: MemoryFiles["Service"]) => RolloutStore["Service"]
 }
 
 const info = { os: "Linux", arch: "x86_64", platformFamily: "unix", platformOs: "linux" }
 
 /** The server, and the files it keeps its rollouts in. */
-export const server = ({ agent, files = [], seed = 1, ...options }: LiveServerOptions = {}) => {
-  const services = agent === undefined ? Rethread.layer : Rethread.layer.pipe(Layer.provide(agent))
+export const server = ({ agent, approvals, files = [], seed = 1, store, ...options }: LiveServerOptions = {}) => {
+  const all = Rethread.layerWith(approvals === undefined ? {} : { approvals })
+  const services = agent === undefined ? all : all.pipe(Layer.provide(agent))
   return JsonRpcServer.layer(options).pipe(
     Layer.provide(Handlers.layer),
     Layer.provideMerge(services),
     Layer.provideMerge(
       Layer.mergeAll(
-        layerWith(files),
+        Layer.effect(
+          RolloutStore,
+          Effect.gen(function* () {
+            const made = yield* RolloutStore
+            return store?.(made, yield* MemoryFiles) ?? made
+          })
+        ).pipe(Layer.provideMerge(layerWith(files))),
         ServerConfig.layerMemory(),
         ServerInfo.layer(info),
         DeterministicIds.layer({ seed })
@@ -49,16 +61,23 @@ export type Message =
   | { readonly kind: "result"; readonly id: number; readonly result: JsonRecord }
   | { readonly kind: "error"; readonly id: number; readonly error: JsonRecord }
   | { readonly kind: "notification"; readonly method: string; readonly params: JsonRecord }
+  /** A question of the server's. */
+  | { readonly kind: "request"; readonly id: number; readonly method: string; readonly params: JsonRecord }
 
 /** A request's answer. */
-export type Answer = Extract<Message, { readonly id: number }>
+export type Answer = Extract<Message, { readonly kind: "result" | "error" }>
 
 const recordOf = (u: unknown): JsonRecord => (isRecord(u) ? u : {})
 
 const messageOf = (frame: JsonRecord): Message => {
   const method = own(frame, "method")
-  if (typeof method === "string") return { kind: "notification", method, params: recordOf(own(frame, "params")) }
+  const params = recordOf(own(frame, "params"))
   const id = Number(own(frame, "id"))
+  if (typeof method === "string") {
+    return Object.hasOwn(frame, "id")
+      ? { kind: "request", id, method, params }
+      : { kind: "notification", method, params }
+  }
   const error = own(frame, "error")
   return error === undefined
     ? { kind: "result", id, result: recordOf(own(frame, "result")) }
@@ -80,6 +99,8 @@ export interface LiveClient {
   readonly refused: (method: string, params: object) => Effect.Effect<JsonRecord>
   /** Waits until a notification has come that fits, from the given place in the log on. */
   readonly until: (fits: (message: Message) => boolean, from?: number) => Effect.Effect<Message>
+  /** Answers a question of the server's. */
+  readonly answer: (id: number, result: object) => Effect.Effect<void>
   /** Stops taking frames, until it is told to go on. */
   readonly stall: (stalled: boolean) => Effect.Effect<void>
   readonly leave: Effect.Effect<void>
@@ -105,7 +126,7 @@ export const connect = Effect.fnUntraced(function* (
     const message = messageOf(frame)
     log.push(message)
     options.on?.(message)
-    if (message.kind !== "notification") {
+    if (message.kind === "result" || message.kind === "error") {
       const asked = waiting.get(message.id)
       waiting.delete(message.id)
       asked?.onAnswer(message)
@@ -176,6 +197,7 @@ export const connect = Effect.fnUntraced(function* (
         watch()
         return Effect.sync(() => watchers.delete(watch))
       }),
+    answer: (id, result) => transport.send({ id, result }),
     stall: Effect.fnUntraced(function* (stalled) {
       if (stalled) gate ??= yield* Deferred.make<void>()
       else if (gate !== null) {

@@ -7,6 +7,7 @@ import { ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { UserInput } from "../../src/domain/ThreadItem.ts"
 import { defaults, type ThreadSettings } from "../../src/domain/ThreadSettings.ts"
 import { Agent, type AgentError, type TurnInput } from "../../src/services/Agent.ts"
+import * as TurnQuestions from "../../src/services/TurnQuestions.ts"
 
 export const textInput = (text: string): UserInput => ({ type: "text", text, text_elements: [] })
 
@@ -15,6 +16,7 @@ export interface TurnOptions {
   readonly input?: ReadonlyArray<UserInput>
   readonly settings?: Partial<ThreadSettings>
   readonly steered?: TurnInput["steered"]
+  readonly ask?: TurnInput["ask"]
 }
 
 /** A turn in which the user says `text`. */
@@ -24,7 +26,8 @@ export const turnInput = (text: string, options: TurnOptions = {}): TurnInput =>
   history: options.history ?? [],
   input: options.input ?? [textInput(text)],
   settings: { ...defaults("/work"), ...options.settings },
-  steered: options.steered ?? Effect.succeed([])
+  steered: options.steered ?? Effect.succeed([]),
+  ask: options.ask ?? TurnQuestions.nobodyToAsk
 })
 
 /** Everything that the turn told, and how it ended. */

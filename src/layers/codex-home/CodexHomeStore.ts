@@ -9,7 +9,7 @@ import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Schema, St
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
-import { RolloutBusy } from "../../services/RolloutWriter.ts"
+import { RolloutBusy, RolloutChanged } from "../../services/RolloutWriter.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
 import type { Durability } from "./AppendOnlyFile.ts"
 import { type FileFailure, fileStat, isMissing } from "./FileVersion.ts"
@@ -47,6 +47,7 @@ type Operation = RolloutStoreError["operation"]
 const longestPath = 4096
 
 const isBusy = Schema.is(RolloutBusy)
+const isChanged = Schema.is(RolloutChanged)
 
 const toRef = (file: RolloutFile): RolloutRef => ({
   threadId: file.name.threadId,
@@ -173,10 +174,14 @@ const make = Effect.fnUntraced(function* ({
     return toRef({ name, path: target, archived: false })
   })
 
-  const writer = Effect.fn("RolloutStore.writer")(function* (ref: RolloutRef) {
+  const writer = Effect.fn("RolloutStore.writer")(function* (
+    ref: RolloutRef,
+    options?: { readonly version?: string | undefined }
+  ) {
     if (ref.archived) return yield* failed("open", ref.path)({ message: "it is archived; unarchive the thread first" })
-    return yield* Effect.mapError(openRollout(tools, yield* locks, ref, durability), (error) =>
-      isBusy(error) ? error : failedOrGone("open", ref)(error)
+    const opened = openRollout(tools, ref, { locks: yield* locks, durability, version: options?.version })
+    return yield* Effect.mapError(opened, (error) =>
+      isBusy(error) || isChanged(error) ? error : failedOrGone("open", ref)(error)
     )
   })
 

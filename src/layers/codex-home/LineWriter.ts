@@ -21,6 +21,7 @@ const encoder = new TextEncoder()
 
 const advice: Readonly<Record<Reason, string>> = {
   busy: "another writer has it",
+  changed: "another process wrote to it; read it again",
   diskFull: "the disk is full; free some space, then open the thread again",
   lost: "the file was removed or replaced while it was open; open the thread again",
   accessDenied: "the file may not be written; check its permissions, then open the thread again",

@@ -4,9 +4,9 @@
  */
 import { Effect, Exit, type PlatformError, Scope } from "effect"
 import type { RolloutRef } from "../../services/RolloutStore.ts"
-import type { RolloutBusy, RolloutWriter } from "../../services/RolloutWriter.ts"
+import { type RolloutBusy, RolloutChanged, type RolloutWriter } from "../../services/RolloutWriter.ts"
 import { type Durability, openAppendOnly } from "./AppendOnlyFile.ts"
-import type { FileFailure } from "./FileVersion.ts"
+import { type FileFailure, fileStat } from "./FileVersion.ts"
 import { rolloutBytes } from "./RolloutBytes.ts"
 import { siblingName } from "./RolloutFileName.ts"
 import { type FileTools, keepTimes, writeWhole } from "./WholeFile.ts"
@@ -27,18 +27,30 @@ const unpack = Effect.fnUntraced(function* (tools: FileTools, plain: string): Ef
   yield* fs.remove(packed)
 })
 
-/** A writer until the scope closes. `locks`: where the home keeps its writers' locks. A missing file is `ENOENT`. */
+export interface OpeningOptions {
+  /** Where the home keeps its writers' locks. */
+  readonly locks: string
+  readonly durability: Durability
+  /** The version that the file must have still. */
+  readonly version?: string | undefined
+}
+
+/** A writer until the scope closes. A missing file is `ENOENT`. */
 export const openRollout = Effect.fnUntraced(function* (
   tools: FileTools,
-  locks: string,
   ref: RolloutRef,
-  durability: Durability
-): Effect.fn.Return<RolloutWriter, Failure | RolloutBusy, Scope.Scope> {
+  { durability, locks, version }: OpeningOptions
+): Effect.fn.Return<RolloutWriter, Failure | RolloutBusy | RolloutChanged, Scope.Scope> {
   const { fs, random } = tools
   const plain = ref.path.endsWith(".zst") ? siblingName(ref.path) : ref.path
   const opening = Effect.gen(function* () {
     yield* acquireWriterLock({ folder: locks, random }, ref.threadId, ref.path)
-    if (!(yield* fs.exists(plain))) yield* unpack(tools, plain)
+    const isPlain = yield* fs.exists(plain)
+    // From here on nobody else writes.
+    if (version !== undefined && (yield* fileStat(isPlain ? plain : siblingName(plain))).version !== version) {
+      return yield* new RolloutChanged({ threadId: ref.threadId, path: ref.path })
+    }
+    if (!isPlain) yield* unpack(tools, plain)
     return yield* openAppendOnly(fs, plain, durability)
   })
   // What was opened before a failure is closed at once: the caller's scope may live long.

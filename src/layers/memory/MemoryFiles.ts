@@ -16,7 +16,7 @@ export interface MemoryFile {
 
 /** How an append fails that a test wants to fail. */
 export interface AppendFault {
-  readonly reason: Exclude<RolloutWriteFailed["reason"], "broken" | "busy">
+  readonly reason: Exclude<RolloutWriteFailed["reason"], "broken" | "busy" | "changed">
   /** Lines that still go through; the append with the first one more fails, as a whole. Default 0. */
   readonly afterLines?: number | undefined
   /** Leaves behind what was written before it failed: that line is torn. Default: all is taken back. */

@@ -7,7 +7,7 @@
 import { Clock, Context, Effect, Layer, Option, Path, Stream } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
 import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
-import { RolloutBusy } from "../../services/RolloutWriter.ts"
+import { RolloutBusy, RolloutChanged } from "../../services/RolloutWriter.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
 import { relativeInside } from "../codex-home/HomePaths.ts"
 import { makeLineWriter } from "../codex-home/LineWriter.ts"
@@ -159,12 +159,22 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
       () => Effect.sync(() => writing.delete(threadId))
     )
 
-  const writer = Effect.fn("RolloutStore.writer")(function* (ref: RolloutRef) {
+  const writer = Effect.fn("RolloutStore.writer")(function* (
+    ref: RolloutRef,
+    options?: { readonly version?: string | undefined }
+  ) {
     const refuse = (detail: string) => new RolloutStoreError({ operation: "open", path: ref.path, detail })
     if (ref.archived) return yield* refuse("it is archived; unarchive the thread first")
     const file = stored.get(ref.path)
     if (file === undefined) return yield* new ThreadNotFound({ threadId: ref.threadId })
     if (ref.path.endsWith(".zst")) return yield* refuse("a compressed rollout cannot be unpacked in memory")
+    if (
+      options?.version !== undefined &&
+      !writing.has(ref.threadId) &&
+      (yield* stat(ref)).version !== options.version
+    ) {
+      return yield* new RolloutChanged({ threadId: ref.threadId, path: ref.path })
+    }
     yield* lock(ref.threadId, ref.path)
     return yield* makeLineWriter({
       path: ref.path,

@@ -17,6 +17,7 @@ import {
   ToolResult,
   UsageReport
 } from "../../domain/AgentEvent.ts"
+import { printExact } from "../../domain/Json.ts"
 import { number, text } from "../../domain/OpenRecord.ts"
 import { Agent, AgentError, type TurnInput } from "../../services/Agent.ts"
 import * as ItemOptions from "./ItemOptions.ts"
@@ -37,7 +38,7 @@ export interface ModelAgentOptions<Tools extends ModelTools.OpenTools = {}> {
   readonly maxTokens?: bigint
   /** How many calls of one response run at a time; default 1. */
   readonly toolConcurrency?: number
-  /** Asked before a tool that needs an approval runs; by default the answer is no. */
+  /** Asked before a tool that needs an approval runs; {@link askTheClient} when not given. */
   readonly approve?: (call: ModelTools.ModelToolCall, turn: TurnInput) => Effect.Effect<boolean>
 }
 
@@ -87,11 +88,32 @@ const cutOff = (reason: string): AgentError =>
     httpStatus: null
   })
 
+const printed = Option.liftThrowable(printExact)
+
+/**
+ * Asks the client whether a tool may run, as a command that says the tool and its arguments; without asking the answer
+ * is no where the thread's approval policy is `never`. An answer that cancels ends the turn.
+ */
+export const askTheClient = Effect.fn("ModelAgent.askTheClient")(
+  function* (call: ModelTools.ModelToolCall, turn: TurnInput) {
+    if (turn.settings.approvalPolicy === "never") return false
+    const decision = yield* turn.ask.command({
+      itemId: call.id,
+      command: `${call.name} ${Option.getOrElse(printed(call.params), () => "")}`.trimEnd(),
+      cwd: turn.settings.cwd,
+      reason: `The tool \`${call.name}\` needs an approval.`
+    })
+    if (decision === "cancel") return yield* Effect.interrupt
+    return decision === "accept" || decision === "acceptForSession"
+  },
+  Effect.catchTag("AnswerRefused", () => Effect.succeed(false))
+)
+
 /** The agent's loop, with its tools bound; the model comes with each turn. */
 export const make = Effect.fnUntraced(function* <Tools extends ModelTools.OpenTools = {}>(
   options: ModelAgentOptions<Tools>
 ): Effect.fn.Return<TurnRunner, never, Tool.HandlersFor<Tools>> {
-  const approve = options.approve ?? (() => Effect.succeed(false))
+  const approve = options.approve ?? askTheClient
   const tools =
     options.toolkit === undefined ? yield* ModelTools.bind(Toolkit.empty) : yield* ModelTools.bind(options.toolkit)
   const maxSteps = options.maxSteps ?? MAX_STEPS

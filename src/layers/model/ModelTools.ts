@@ -4,7 +4,7 @@
  * Whatever happens to a call (no such tool, wrong arguments, a failure, a defect, no approval) is told to
  * the model as the call's result: it never ends the turn. Who interrupts the turn interrupts the tool.
  */
-import { Cause, Context, Effect, Option, Schema, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Option, Schema, Stream } from "effect"
 import { Prompt, type Tool, Toolkit } from "effect/ai"
 import { printExact } from "../../domain/Json.ts"
 
@@ -47,7 +47,7 @@ export interface ModelToolResult {
 export interface CallPlace {
   /** The conversation up to the call, for tools that decide by it whether they want an approval. */
   readonly messages: ReadonlyArray<Prompt.Message>
-  /** Decides about a call whose tool wants an approval (`needsApproval`). */
+  /** Decides about a call whose tool wants an approval (`needsApproval`). Interrupting itself, it ends the turn. */
   readonly approve: (call: ModelToolCall) => Effect.Effect<boolean>
 }
 
@@ -80,17 +80,15 @@ export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
   const tools: ReadonlyArray<OpenTool> = Object.values(toolkit.tools)
   const bound = yield* Effect.provideContext(Toolkit.make(...tools), handlers)
 
-  const isApproved = Effect.fnUntraced(function* (call: ModelToolCall, { approve, messages }: CallPlace) {
+  const wantsApproval = Effect.fnUntraced(function* (call: ModelToolCall, { messages }: CallPlace) {
     const tool = Object.hasOwn(bound.tools, call.name) ? bound.tools[call.name] : undefined
     const needs = tool?.needsApproval
-    if (tool === undefined || needs === undefined || needs === false) return true
-    if (needs === true) return yield* approve(call)
+    if (tool === undefined || needs === undefined || typeof needs === "boolean") return needs === true
     // Arguments that the tool will refuse need nobody's leave.
     const params = yield* Effect.option(Schema.decodeUnknownEffect(tool.parametersSchema)(call.params))
-    if (params._tag === "None") return true
+    if (params._tag === "None") return false
     const asks = needs(params.value, { toolCallId: call.id, messages })
-    const wanted = Effect.isEffect(asks) ? yield* asks : asks
-    return wanted ? yield* approve(call) : true
+    return Effect.isEffect(asks) ? yield* asks : asks
   })
 
   const told = (
@@ -111,10 +109,7 @@ export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
     })
   })
 
-  const attempt = Effect.fnUntraced(function* (call: ModelToolCall, place: CallPlace) {
-    if (!(yield* isApproved(call, place))) {
-      return told(call, `The call was not approved: \`${call.name}\` did not run.`, false)
-    }
+  const call = Effect.fnUntraced(function* (call: ModelToolCall) {
     const results = yield* bound.handle(call.name, call.params, call.id)
     const result = yield* Stream.runLast(Stream.filter(results, (result) => !result.preliminary))
     if (result._tag === "None") return told(call, `The tool \`${call.name}\` gave no result.`, false)
@@ -123,14 +118,23 @@ export const bind = Effect.fnUntraced(function* <Tools extends OpenTools>(
     return told(call, Prompt.toolModelOutputToText(modelOutput), !isFailure, modelOutput)
   })
 
+  const failed = (call: ModelToolCall, cause: Cause.Cause<unknown>) =>
+    told(call, `The tool \`${call.name}\` failed: ${messageOf(cause)}`, false)
+
+  const approved = (call: ModelToolCall, place: CallPlace) =>
+    Effect.flatMap(wantsApproval(call, place), (wanted) => (wanted ? place.approve(call) : Effect.succeed(true)))
+
   return {
     toolkit: bound,
-    run: (call, place) =>
-      attempt(call, place).pipe(
-        Effect.catchCause((cause) =>
-          Effect.succeed(told(call, `The tool \`${call.name}\` failed: ${messageOf(cause)}`, false))
-        ),
-        Effect.withSpan("ModelTools.run", { attributes: { tool: call.name, callId: call.id } })
-      )
+    run: Effect.fn("ModelTools.run")(function* (asked, place) {
+      yield* Effect.annotateCurrentSpan({ tool: asked.name, callId: asked.id })
+      const leave = yield* Effect.exit(approved(asked, place))
+      if (Exit.isFailure(leave)) {
+        // Whoever was asked ended the turn.
+        return Cause.hasInterruptsOnly(leave.cause) ? yield* Effect.interrupt : failed(asked, leave.cause)
+      }
+      if (!leave.value) return told(asked, `The call was not approved: \`${asked.name}\` did not run.`, false)
+      return yield* Effect.catchCause(call(asked), (cause) => Effect.succeed(failed(asked, cause)))
+    })
   }
 })

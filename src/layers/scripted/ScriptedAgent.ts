@@ -28,8 +28,8 @@ export type ScriptStep =
   | { readonly _tag: "Wait"; readonly until: Effect.Effect<unknown> }
   /** The turn fails. */
   | { readonly _tag: "Fail"; readonly error: AgentError }
-  /** Asks what the user said meanwhile, and goes on as that demands. */
-  | { readonly _tag: "AskSteered"; readonly next: (said: ReadonlyArray<UserInput>) => TurnScript }
+  /** Finds out something (an answer of the client, what the user said meanwhile), and goes on as that demands. */
+  | { readonly _tag: "Decide"; readonly next: (input: TurnInput) => Effect.Effect<TurnScript, AgentError> }
 
 export type TurnScript = ReadonlyArray<ScriptStep>
 
@@ -61,11 +61,15 @@ export const fail = (
   httpStatus: number | null = null
 ): ScriptStep => ({ _tag: "Fail", error: new AgentError({ kind, detail, httpStatus }) })
 
-/** Asks what the user said meanwhile. */
-export const askSteered = (next: (said: ReadonlyArray<UserInput>) => TurnScript): ScriptStep => ({
-  _tag: "AskSteered",
+/** Finds out something, and goes on as that demands. */
+export const decide = (next: (input: TurnInput) => Effect.Effect<TurnScript, AgentError>): ScriptStep => ({
+  _tag: "Decide",
   next
 })
+
+/** Asks what the user said meanwhile. */
+export const askSteered = (next: (said: ReadonlyArray<UserInput>) => TurnScript): ScriptStep =>
+  decide((input) => Effect.map(input.steered, next))
 
 /** A whole message, in the given pieces. */
 export const message = (
@@ -118,8 +122,8 @@ const play = (script: TurnScript, input: TurnInput): Stream.Stream<AgentEvent, A
           return Stream.drain(Stream.fromEffect(step.until))
         case "Fail":
           return Stream.fail(step.error)
-        case "AskSteered":
-          return Stream.unwrap(Effect.map(input.steered, (said) => play(step.next(said), input)))
+        case "Decide":
+          return Stream.unwrap(Effect.map(step.next(input), (script) => play(script, input)))
         default:
           return Stream.succeed(step)
       }
