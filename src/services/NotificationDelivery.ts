@@ -4,19 +4,15 @@
  *
  * Three ways out: `respond` (to the requester, makes the receipt that a replay needs), `notify` (to
  * one connection) and `broadcast` / `publish` (to all, to a thread's subscribers). The first two wait
- * for room; the last two never wait for a slow client: one whose outbox overflows is closed.
+ * for room; the last two never wait for a slow client: one that falls too far behind is closed (`Outbox`).
  */
-import { type Cause, Clock, Context, Deferred, Effect, Exit, Layer, Queue, Schema, Scope } from "effect"
+import { type Cause, Clock, Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
 import { type Notification, threadOf } from "../domain/Notification.ts"
 import type { ServerRequest } from "../domain/ServerRequest.ts"
+import * as Outbox from "./Outbox.ts"
 
-/** What a transport writes, in this order. */
-export type Outbound =
-  | { readonly _tag: "Response"; readonly frame: string }
-  | { readonly _tag: "Notification"; readonly notification: Notification; readonly emittedAtMs: number }
-  /** A question to the client; whatever it opted out of, it is asked. */
-  | { readonly _tag: "Request"; readonly request: ServerRequest }
+export type { Outbound } from "./Outbox.ts"
 
 /** The connection is gone; nothing can be sent to it any more. */
 export class ConnectionClosed extends Schema.TaggedError<ConnectionClosed>()("ConnectionClosed", {
@@ -61,19 +57,15 @@ export interface Connection {
   /** After the handshake: broadcasts reach the connection from now on, but for the methods in `optOut`. */
   readonly open: (options: { readonly optOut: ReadonlySet<string> }) => Effect.Effect<void>
   /** Everything waiting in the outbox, at least one entry; ends when the connection does. */
-  readonly take: Effect.Effect<ReadonlyArray<Outbound>, Cause.Done>
+  readonly take: Effect.Effect<ReadonlyArray<Outbox.Outbound>, Cause.Done>
   /** No more is accepted; `take` drains what is queued, then ends. */
   readonly end: Effect.Effect<void>
   /** Completes when the connection was closed from this side, with the reason for the transport's closing frame. */
   readonly closed: Effect.Effect<"overflow">
 }
 
-export interface ConnectOptions {
-  /** Entries in the outbox before `respond` and `notify` wait. Default 256. */
-  readonly capacity?: number
-  /** Entries in the outbox at which a broadcast closes the connection instead. Default 4096. */
-  readonly overflow?: number
-}
+/** How much may wait for a client, and for how long. */
+export interface ConnectOptions extends Outbox.OutboxOptions {}
 
 export class NotificationDelivery extends Context.Service<
   NotificationDelivery,
@@ -107,16 +99,17 @@ export class NotificationDelivery extends Context.Service<
 interface Registered {
   readonly connection: Connection
   readonly scope: Scope.Closeable
-  /** Never waits. False when the connection is closed, also when this offer was the one too many. */
-  readonly push: (entry: Outbound) => boolean
-  /** Entries that may wait, in the outbox or held back, before the connection is given up. */
-  readonly limit: number
-  readonly giveUp: () => void
+  readonly outbox: Outbox.Outbox
   readonly kept: Map<ThreadId, Scope.Closeable>
   /** What waits until the last hold on a thread is over. */
-  readonly held: Map<ThreadId, { holds: number; readonly waiting: Array<() => void> }>
+  readonly held: Map<ThreadId, { holds: number; readonly waiting: Array<Held> }>
   open: boolean
   optOut: ReadonlySet<string>
+}
+
+interface Held {
+  entry: Outbox.Outbound
+  readonly to: (entry: Registered) => boolean
 }
 
 const make = (): NotificationDelivery["Service"] => {
@@ -125,39 +118,19 @@ const make = (): NotificationDelivery["Service"] => {
   let connections = 0
 
   const connect = Effect.fnUntraced(function* (options?: ConnectOptions) {
-    const capacity = options?.capacity ?? 256
-    const overflow = Math.max(options?.overflow ?? 4096, capacity)
     const id = ConnectionId.make(connections++)
-    const queue = yield* Queue.unbounded<Outbound, Cause.Done>()
-    const closed = yield* Deferred.make<"overflow">()
     const scope = yield* Scope.make()
-    // Producers that wait for room, first come first served: order within one fiber, and across fibers, is kept.
-    const waiting: Array<() => void> = []
-    let gone = false
-
-    const room = Effect.callback<void>((resume) => {
-      if (gone || (waiting.length === 0 && Queue.sizeUnsafe(queue) < capacity)) return resume(Effect.void)
-      const wake = () => resume(Effect.void)
-      waiting.push(wake)
-      return Effect.sync(() => {
-        const at = waiting.indexOf(wake)
-        if (at >= 0) waiting.splice(at, 1)
-      })
-    })
-    const admit = () => {
-      let free = gone ? waiting.length : capacity - Queue.sizeUnsafe(queue)
-      while (free-- > 0 && waiting.length > 0) waiting.shift()?.()
-    }
-    const offer = (entry: Outbound): Effect.Effect<void, ConnectionClosed> =>
-      Effect.flatMap(room, () =>
-        !gone && Queue.offerUnsafe(queue, entry) ? Effect.void : Effect.fail(new ConnectionClosed({ connectionId: id }))
-      )
-    const shut = (then: (queue: Queue.Queue<Outbound, Cause.Done>) => Effect.Effect<unknown>) =>
+    yield* Effect.addFinalizer((exit) =>
       Effect.suspend(() => {
-        gone = true
-        admit()
-        return Effect.asVoid(then(queue))
+        registered.delete(id)
+        return Scope.close(scope, exit)
       })
+    )
+    const outbox = yield* Outbox.make(options)
+    const offer = (entry: Outbox.Outbound): Effect.Effect<void, ConnectionClosed> =>
+      Effect.flatMap(outbox.offer(entry), (taken) =>
+        taken ? Effect.void : Effect.fail(new ConnectionClosed({ connectionId: id }))
+      )
 
     const connection: Connection = {
       id,
@@ -176,47 +149,37 @@ const make = (): NotificationDelivery["Service"] => {
           entry.open = true
           entry.optOut = optOut
         }),
-      take: Effect.tap(Queue.takeAll(queue), () => Effect.sync(admit)),
-      end: shut(Queue.end),
-      closed: Deferred.await(closed)
+      take: outbox.take,
+      end: outbox.end,
+      closed: Effect.as(outbox.givenUp, "overflow")
     }
     const entry: Registered = {
       connection,
       scope,
+      outbox,
       kept: new Map(),
       held: new Map(),
       open: false,
-      optOut: new Set(),
-      push: (outbound) => {
-        if (gone) return false
-        if (Queue.sizeUnsafe(queue) < overflow) return Queue.offerUnsafe(queue, outbound)
-        entry.giveUp()
-        return false
-      },
-      limit: overflow,
-      giveUp: () => {
-        gone = true
-        admit()
-        Deferred.doneUnsafe(closed, Exit.succeed("overflow"))
-      }
+      optOut: new Set()
     }
     registered.set(id, entry)
-    yield* Effect.addFinalizer((exit) =>
-      Effect.suspend(() => {
-        registered.delete(id)
-        return Effect.andThen(shut(Queue.shutdown), Scope.close(scope, exit))
-      })
-    )
     return connection
   })
 
-  const put = (outbound: Outbound, threadId: ThreadId | null, to: (entry: Registered) => boolean) => {
+  const keepBack = ({ outbox }: Registered, waiting: Array<Held>, entry: Outbox.Outbound, to: Held["to"]) => {
+    const last = waiting.at(-1)
+    const whole = Outbox.join(last?.entry, entry)
+    if (last !== undefined && whole !== null) last.entry = whole
+    else if (waiting.length < outbox.limit) waiting.push({ entry, to })
+    else outbox.giveUp()
+  }
+
+  const put = (outbound: Outbox.Outbound, threadId: ThreadId | null, to: Held["to"]) => {
     for (const entry of registered.values()) {
       if (!to(entry)) continue
       const held = threadId === null ? undefined : entry.held.get(threadId)
-      if (held === undefined) entry.push(outbound)
-      else if (held.waiting.length < entry.limit) held.waiting.push(() => to(entry) && entry.push(outbound))
-      else entry.giveUp()
+      if (held === undefined) entry.outbox.push(outbound)
+      else keepBack(entry, held.waiting, outbound, to)
     }
   }
 
@@ -243,11 +206,11 @@ const make = (): NotificationDelivery["Service"] => {
         }),
         () =>
           Effect.sync(() => {
-            const held = registered.get(connection.id)?.held
-            const current = held?.get(threadId)
-            if (current === undefined || --current.holds > 0) return
-            held?.delete(threadId)
-            for (const deliver of current.waiting) deliver()
+            const entry = registered.get(connection.id)
+            const current = entry?.held.get(threadId)
+            if (entry === undefined || current === undefined || --current.holds > 0) return
+            entry.held.delete(threadId)
+            for (const kept of current.waiting) if (kept.to(entry)) entry.outbox.push(kept.entry)
           })
       )
     )

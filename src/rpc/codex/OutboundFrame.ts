@@ -18,18 +18,30 @@ const wireParams = (notification: Notification): unknown =>
 const notificationFrame = (notification: Notification, emittedAtMs: number): Result.Result<string, unknown> =>
   Frame.stringify({ method: notification.method, params: wireParams(notification), emittedAtMs })
 
+// What is told to many waits in many outboxes: it is printed once, and all send the same text.
+const printed = new WeakMap<Outbound, Result.Result<string, unknown>>()
+
+const onceFor = (entry: Outbound, print: () => Result.Result<string, unknown>): Result.Result<string, unknown> => {
+  const known = printed.get(entry)
+  if (known !== undefined) return known
+  const frame = print()
+  printed.set(entry, frame)
+  return frame
+}
+
 /** The entry's frame; none (and a line in the log) when it cannot be written as JSON. */
 export const outboundFrame = (entry: Outbound): Effect.Effect<Option.Option<string>> => {
   switch (entry._tag) {
     case "Response":
       return Effect.succeedSome(entry.frame)
-    case "Notification":
-      return orLogged(entry.notification.method, notificationFrame(entry.notification, entry.emittedAtMs))
-    case "Request":
-      return orLogged(
-        entry.request.question.method,
-        Frame.stringify({ id: entry.request.id, ...entry.request.question })
-      )
+    case "Notification": {
+      const frame = onceFor(entry, () => notificationFrame(entry.notification, entry.emittedAtMs))
+      return orLogged(entry.notification.method, frame)
+    }
+    case "Request": {
+      const frame = onceFor(entry, () => Frame.stringify({ id: entry.request.id, ...entry.request.question }))
+      return orLogged(entry.request.question.method, frame)
+    }
   }
 }
 
