@@ -25,7 +25,9 @@ const { values } = parseArgs({
     threads: { type: "string", default: "20" },
     seconds: { type: "string", default: "60" },
     /** Seconds with the fast clients alone, before. */
-    calm: { type: "string", default: "20" }
+    calm: { type: "string", default: "20" },
+    /** Megabytes of heap that the server may have; as many as Node gives it without. */
+    heap: { type: "string", default: "" }
   }
 })
 const clientCount = Number(values.clients)
@@ -186,7 +188,8 @@ const program = Effect.gen(function* () {
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
   const bin = join(import.meta.dirname, "../bin/rethread.mjs")
-  const args = ["--no-warnings", bin, "serve", "--agent", "echo", "--listen", "ws://127.0.0.1:0", "--codex-home", home]
+  const heap = values.heap === "" ? [] : [`--max-old-space-size=${values.heap}`]
+  const args = [...heap, bin, "serve", "--agent", "echo", "--listen", "ws://127.0.0.1:0", "--codex-home", home]
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] })),
     (child) =>
@@ -227,10 +230,11 @@ const program = Effect.gen(function* () {
   }
   yield* Effect.forEach(threads, begin, { discard: true })
   // Between turns of its threads a client joins them: what it is told begins with a turn.
-  const enter = Effect.fnUntraced(function* (number: number) {
+  const enter = Effect.fnUntraced(function* (number: number, joining: number) {
     const client = new Client(number, url)
     yield* client.open
-    for (const threadId of [threads[number % threadCount], threads[(number * 7 + 3) % threadCount]]) {
+    const wanted = Array.from({ length: joining }, (_, n) => threads[(number + 7 * n) % threadCount])
+    for (const threadId of wanted) {
       if (threadId === undefined || client.followed.has(threadId)) continue
       const result = yield* client.request("thread/resume", { threadId, excludeTurns: false })
       const running = at(result, "thread", "turns", -1)
@@ -249,10 +253,8 @@ const program = Effect.gen(function* () {
   const slowCount = Math.floor(clientCount / 3)
   const fast = yield* Effect.forEach(
     Array.from({ length: clientCount - slowCount }, (_, n) => n),
-    enter,
-    {
-      concurrency: 8
-    }
+    (number) => enter(number, 2),
+    { concurrency: 8 }
   )
   let peak = 0
   const watch = (seconds: number) =>
@@ -273,19 +275,20 @@ const program = Effect.gen(function* () {
 
   const others = yield* Effect.forEach(
     Array.from({ length: slowCount }, (_, n) => clientCount - slowCount + n),
-    enter,
+    // More than the system's own buffers take in that time.
+    (number) => enter(number, 8),
     { concurrency: 8 }
   )
   for (const [n, client] of others.entries()) {
     client.manner = n % 2 === 0 ? "slow" : "dead"
     client.socket.pause()
   }
-  // A slow one takes what one read brings (64 KB), and then nothing for a second: a third of what it is told.
+  // A slow one takes what one read brings (64 KB), and then nothing for four seconds: a twelfth of what it is told.
   const slow = others.filter((client) => client.manner === "slow")
   const dribble = (client: Client) =>
     Effect.forever(
       Effect.andThen(
-        Effect.sleep("1 second"),
+        Effect.sleep("4 seconds"),
         Effect.sync(() => client.socket.resume())
       )
     )
@@ -316,7 +319,9 @@ const program = Effect.gen(function* () {
   const closedSlow = slow.filter((client) => client.closed !== null)
   const turnCount = Array.from(driver.followed.values()).reduce((sum, { ended }) => sum + ended, 0)
 
-  yield* Console.log(`${clientCount} clients on 2 of ${threadCount} threads each, ${turnCount} turns of 20 KB\n`)
+  yield* Console.log(
+    `${clientCount} clients of ${threadCount} threads (fast ones follow 2 each, the others 8), ${turnCount} turns of 20 KB\n`
+  )
   yield* Console.log(
     `${"".padEnd(34)}${"p50".padStart(10)}${"p99".padStart(10)}${"pieces".padStart(12)}${"memory".padStart(10)}`
   )

@@ -1,9 +1,10 @@
 /**
- * Adds up vitest's JSON reports: `node scripts/sum-tests.ts FOLDER SUITE…` prints "N passed, N failed" as its last line.
- * A suite without a report, with a report that cannot be read, or without a single test fails the run; a test file
- * that could not even be loaded counts as one failed test.
+ * Adds up what suites report: `node scripts/sum-tests.ts FOLDER SUITE…` prints "N passed, N failed" as its last line.
+ * `SUITE.json` is vitest's report; `SUITE.txt` is what another runner printed, with such a line of its own at the end. A
+ * suite without a report, with a report that cannot be read, or without a single test fails the run; a test file that
+ * could not even be loaded counts as one failed test.
  */
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isRecord } from "./lib/sources.ts"
 
@@ -14,8 +15,21 @@ const [folder = "", ...suites] = process.argv.slice(2)
 const sum = { passed: 0, failed: 0, other: 0 }
 const problems: Array<string> = []
 
+const addPrinted = (suite: string, text: string): void => {
+  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(text.trimEnd().split("\n").at(-1) ?? "") ?? []
+  sum.passed += Number(passed ?? 0)
+  sum.failed += Number(failed ?? 0)
+  if (Number(passed ?? 0) === 0) problems.push(`${suite}: no test passed`)
+}
+
 for (const suite of suites) {
-  const path = join(folder, `${suite.replaceAll(":", "-")}.json`)
+  const name = suite.replaceAll(":", "-")
+  const printed = join(folder, `${name}.txt`)
+  if (existsSync(printed)) {
+    addPrinted(suite, readFileSync(printed, "utf8"))
+    continue
+  }
+  const path = join(folder, `${name}.json`)
   let report: unknown
   try {
     report = JSON.parse(readFileSync(path, "utf8"))

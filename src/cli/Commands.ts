@@ -4,6 +4,7 @@
  */
 import { Console, Effect, type Option, Result, Runtime, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import * as AuthenticationFlags from "./AuthenticationFlags.ts"
 import * as Host from "./Host.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import * as Server from "./Server.ts"
@@ -48,7 +49,7 @@ const agent = Flag.Literals("agent", ["model", "echo"]).pipe(
 const listen = (byDefault: string) =>
   Flag.String("listen").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("stdio:// or ws://IP:PORT"),
+    Flag.withDescription("stdio://, unix://, unix://PATH or ws://IP:PORT"),
     Flag.withDefault(byDefault)
   )
 
@@ -59,41 +60,56 @@ const root = Command.make("rethread").pipe(
 )
 
 const start = Effect.fnUntraced(function* (
-  flags: { readonly listen: string; readonly codexHome: Option.Option<string> },
+  flags: { readonly listen: string; readonly codexHome: Option.Option<string> } & AuthenticationFlags.Given,
   announce: (url: string, home: string) => Effect.Effect<void>
 ) {
   const { agent, config } = yield* root
-  const address = ListenAddress.parse(flags.listen)
-  if (Result.isFailure(address)) {
-    return yield* fail(address.failure, address.failure.reason === "notLoopback" ? 1 : 2)
+  const given = AuthenticationFlags.parse(flags)
+  if (Result.isFailure(given)) return yield* fail(given.failure, 1)
+  const authentication = given.success
+  const authenticated = authentication._tag !== "Open"
+  const address = ListenAddress.parse(flags.listen, { authenticated })
+  if (Result.isFailure(address)) return yield* fail(address.failure, address.failure.exitCode)
+  if (authenticated && address.success._tag === "Stdio") {
+    return yield* fail(new AuthenticationFlags.InvalidAuthentication({ reason: "notForStdio" }), 1)
   }
   const home = yield* Host.codexHome(flags.codexHome)
-  const options = { home, overrides: config, cwd: yield* Host.workingDirectory, agent }
+  const options = { home, overrides: config, cwd: yield* Host.workingDirectory, agent, authentication }
   return yield* Server.run(address.success, options, (url) => announce(url, home)).pipe(
-    Effect.catchTag(["ListenFailed", "ClientTooSlow"], (error) => fail(error, 1))
+    Effect.catchTag(["ListenFailed", "ClientTooSlow", "SecretUnavailable"], (error) => fail(error, 1))
   )
 })
+
+const stdioUrl = "stdio://"
 
 const appServer = Command.make(
   "app-server",
   {
-    listen: listen("stdio://"),
+    listen: listen(stdioUrl),
     codexHome,
+    ...AuthenticationFlags.flags,
+    stdio: Flag.Boolean("stdio").pipe(Flag.withDescription("The same as --listen stdio://"), Flag.withDefault(false)),
     // Passed by editors; there are no analytics here.
     analytics: Flag.Boolean("analytics-default-enabled").pipe(Flag.withDefault(false), Flag.withHidden)
   },
-  (flags) => start(flags, Server.announceUrl)
+  (flags) =>
+    flags.stdio && flags.listen !== stdioUrl
+      ? fail({ message: "--stdio and --listen cannot be used together" }, 2)
+      : start(flags, Server.announceUrl)
 ).pipe(Command.withDescription("Serve the Codex app-server protocol, in place of `codex app-server`"))
 
-const serve = Command.make("serve", { listen: listen("ws://127.0.0.1:4500"), codexHome }, (flags) =>
-  start(flags, (url, home) =>
-    Effect.andThen(
-      Server.announceUrl(url),
-      Console.error(
-        `threads of ${home}\nattach with: any client of the Codex app-server protocol, at ${url}\nstop with Ctrl-C`
+const serve = Command.make(
+  "serve",
+  { listen: listen("ws://127.0.0.1:4500"), codexHome, ...AuthenticationFlags.flags },
+  (flags) =>
+    start(flags, (url, home) =>
+      Effect.andThen(
+        Server.announceUrl(url),
+        Console.error(
+          `threads of ${home}\nattach with: any client of the Codex app-server protocol, at ${url}\nstop with Ctrl-C`
+        )
       )
     )
-  )
 ).pipe(
   Command.withDescription("Serve the threads of a Codex home to any number of clients"),
   Command.withExamples([{ command: "rethread serve", description: "Serve ~/.codex on ws://127.0.0.1:4500" }])

@@ -28,3 +28,13 @@ export const codexHome = Effect.fnUntraced(function* (requested: Option.Option<s
 
 /** Where the program runs. */
 export const workingDirectory = Effect.sync(() => process.cwd())
+
+/** The Unix socket's absolute path; when none is asked for, where Codex's clients look in their home. */
+export const socketPath = (requested: string, home: string): string =>
+  requested === "" ? NodePath.join(home, "app-server-control", "app-server-control.sock") : NodePath.resolve(requested)
+
+/** The code that the program ends with when it is told to end. */
+export const setExitCode = (code: number) =>
+  Effect.sync(() => {
+    process.exitCode = code
+  })

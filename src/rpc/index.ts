@@ -1,4 +1,5 @@
 /** How the services are reached: the Codex app-server wire and its transports. */
+export * from "./codex/Authentication.ts"
 export * as CodexHandlers from "./codex/Handlers.ts"
 export * as InProcessTransport from "./codex/InProcessTransport.ts"
 export * from "./codex/JsonRpcServer.ts"

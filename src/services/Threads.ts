@@ -116,7 +116,6 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const random = yield* SecureRandom.SecureRandom
   const agent = Option.getOrElse(yield* Effect.serviceOption(Agent), () => unconfigured)
   const approvals = yield* Approvals
-  const home = yield* Effect.scope
   const threads = new Map<ThreadId, Loaded>()
   const loading = new Map<ThreadId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
 
@@ -150,7 +149,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     )
 
   const take = Effect.fnUntraced(function* (threadId: ThreadId, adoption: Adoption) {
-    const scope = yield* Scope.fork(home)
+    const scope = yield* Scope.make()
     const live = yield* adoption.journal.pipe(
       Effect.flatMap((journal) =>
         LiveThread.make(journal, adoption, {
@@ -166,7 +165,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     )
     threads.set(threadId, { live, scope, version: adoption.version, idleSince: null })
     return live
-  })
+  }, Effect.uninterruptible)
 
   const unload = (threadId: ThreadId) =>
     Effect.gen(function* () {
@@ -177,6 +176,11 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       yield* Scope.close(loaded.scope, Exit.void)
       return true
     })
+
+  // What runs is ended, and written, while the rollouts are open still.
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(Array.from(threads.keys()), unload, { concurrency: "unbounded", discard: true })
+  )
 
   const close = Effect.fnUntraced(function* (threadId: ThreadId) {
     if (!(yield* unload(threadId))) return false

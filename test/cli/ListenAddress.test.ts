@@ -7,15 +7,18 @@ describe("ListenAddress.parse", () => {
     ["stdio://", { _tag: "Stdio" }],
     ["ws://127.0.0.1:4500", { _tag: "WebSocket", host: "127.0.0.1", port: 4500 }],
     ["ws://127.0.0.1:0/", { _tag: "WebSocket", host: "127.0.0.1", port: 0 }],
-    ["WS://[::1]:65535", { _tag: "WebSocket", host: "::1", port: 65535 }]
+    ["WS://[::1]:65535", { _tag: "WebSocket", host: "::1", port: 65535 }],
+    ["unix://", { _tag: "Unix", path: "" }],
+    ["unix:///tmp/x y.sock", { _tag: "Unix", path: "/tmp/x y.sock" }],
+    ["UNIX://here.sock", { _tag: "Unix", path: "here.sock" }]
   ])("reads %s", (input, expected) => {
     assert.deepStrictEqual(Result.getOrThrow(ListenAddress.parse(input)), expected)
   })
 
   it.each([
     ["", "unknownScheme"],
-    ["off", "unknownScheme"],
-    ["unix:///tmp/x.sock", "unknownScheme"],
+    ["off", "off"],
+    ["unix", "unknownScheme"],
     ["wss://127.0.0.1:1", "unknownScheme"],
     ["ws://127.0.0.1:1/path", "unknownScheme"],
     ["ws://localhost:1", "notAnIpAddress"],
@@ -30,5 +33,13 @@ describe("ListenAddress.parse", () => {
     const error = Result.getOrThrow(Result.flip(ListenAddress.parse(input)))
     assert.strictEqual(error.reason, reason)
     assert.include(error.message, input)
+  })
+
+  it("lets others in when they have to show who they are", () => {
+    assert.deepStrictEqual(Result.getOrThrow(ListenAddress.parse("ws://0.0.0.0:1", { authenticated: true })), {
+      _tag: "WebSocket",
+      host: "0.0.0.0",
+      port: 1
+    })
   })
 })

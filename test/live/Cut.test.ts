@@ -3,7 +3,7 @@
  * end, and what is refused.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Logger, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
 import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
 import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import * as Scripted from "../../src/layers/scripted/ScriptedAgent.ts"
@@ -62,6 +62,25 @@ const withServer = <A, E>(
     const one = connect().pipe(Effect.provideContext(context), Scope.provide(scope))
     return yield* Effect.provideContext(body(one), context)
   }).pipe(Effect.scoped)
+
+describe.each(modes)("the end of the server (%s)", (historyMode) => {
+  it.effect("ends a running turn, and its rollout says so", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const agent = Scripted.layer([[...message("m0", ["so far"]), hang]])
+      const context = yield* Scope.provide(Layer.build(server({ agent })), scope)
+      const { snapshot } = yield* Effect.provideContext(MemoryFiles, context)
+      const client = yield* connect().pipe(Effect.provideContext(context), Scope.provide(scope))
+      const threadId = yield* start(client, { historyMode })
+      yield* begin(client, threadId)
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      const [text = ""] = Array.from(yield* snapshot, ([, bytes]) => new TextDecoder().decode(bytes))
+      assert.include(text, "so far")
+      assert.include(text.trimEnd().split("\n").slice(-2).join(), '"turn_aborted"')
+    })
+  )
+})
 
 describe.each(modes)("a fork of a %s thread in which a turn runs", (historyMode) => {
   it.effect("says that the turn goes on where it came from", () =>

@@ -1,14 +1,14 @@
-import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Scope } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientRequest, HttpServer } from "effect/http"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { isRecord, own } from "../../src/domain/Json.ts"
-import * as NodeListener from "../../src/layers/node/NodeListener.ts"
+import { TestClock } from "effect/testing"
 import * as Frame from "../../src/rpc/codex/Frame.ts"
-import type { JsonRpcServer } from "../../src/rpc/codex/JsonRpcServer.ts"
-import * as WebSocketTransport from "../../src/rpc/codex/WebSocketTransport.ts"
 import { NotificationDelivery } from "../../src/services/NotificationDelivery.ts"
 import { initializeParams, server } from "./support/Client.ts"
 import { nothingAsked, snapshot, threadA, turn, userMessage } from "./support/Fixtures.ts"
+import { listen as listenWith } from "./support/Listening.ts"
+import { closingOf, connect, frame, framesIn, hasClosing, opcodes, upgrade } from "./support/RawClient.ts"
 import { open } from "./support/WebSocketClient.ts"
 
 const at = (frame: unknown, ...path: ReadonlyArray<string>): unknown =>
@@ -17,21 +17,7 @@ const at = (frame: unknown, ...path: ReadonlyArray<string>): unknown =>
 /** A thread whose answer is a megabyte: a few fill the buffers of a socket. */
 const bulky = snapshot(threadA, { turns: [turn("turn-1", [userMessage("item-1", "x".repeat(1024 * 1024))])] })
 
-/** Listens on a free port and gives the URL. */
-const listen = Effect.gen(function* () {
-  const url = yield* Deferred.make<string>()
-  const rpc = yield* Effect.context<JsonRpcServer>()
-  const announced = Layer.effectDiscard(
-    HttpServer.addressFormattedWith((address) => Deferred.succeed(url, address.replace(/^http/, "ws")))
-  )
-  const application = WebSocketTransport.layer({ drained: NodeListener.drained }).pipe(
-    Layer.provideMerge(announced),
-    Layer.provide(Layer.succeedContext(rpc))
-  )
-  const options = { host: "127.0.0.1", port: 0, maxPayload: 2 * Frame.maxFrameBytes }
-  yield* Layer.build(NodeListener.layer(application, options))
-  return yield* Deferred.await(url)
-})
+const listen = listenWith()
 
 const hello = Effect.fnUntraced(function* (url: string) {
   const client = yield* open(url)
@@ -101,7 +87,67 @@ layer(mocks, { excludeTestServices: true })("WebSocket", (it) => {
     Effect.gen(function* () {
       const client = yield* hello(yield* listen)
       yield* client.sendText("x".repeat(2 * Frame.maxFrameBytes + 1))
+      assert.deepStrictEqual(yield* client.closed, { code: 1009, reason: "message too big" })
+    })
+  )
+
+  it.effect("closes with 1009 on fragments that are too large together", () =>
+    Effect.gen(function* () {
+      const client = yield* hello(yield* listen)
+      const half = "x".repeat(Frame.maxFrameBytes + 1)
+      yield* client.sendFragment(half, false)
+      yield* client.sendFragment(half, true)
       assert.strictEqual((yield* client.closed).code, 1009)
+    })
+  )
+
+  it.effect("answers a ping once", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* listen)
+      yield* client.write(upgrade())
+      yield* client.until((received) => received.includes("\r\n\r\n"))
+      yield* client.write(frame(opcodes.ping, "mark"))
+      // Whatever answers the ping comes before the answer to this.
+      yield* client.write(frame(opcodes.text, '{"id":1,"method":"thread/list"}'))
+      const received = yield* client.until((received) => received.includes("notInitialized"))
+      assert.deepStrictEqual(
+        framesIn(received).map(({ opcode, payload }) => [opcode, opcode === opcodes.pong ? payload.toString() : ""]),
+        [
+          [opcodes.pong, "mark"],
+          [opcodes.text, ""]
+        ]
+      )
+    })
+  )
+
+  it.effect.each([
+    ["nothing", ""],
+    ["half a line", "GET / HT"],
+    ["half a request", upgrade().slice(0, -2)],
+    ["a request without its body", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"]
+  ] as const)("cuts off a client that sends %s, and no more", ([, text]) =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* listenWith({ limits: { requestTimeout: "100 millis" } }))
+      yield* client.write(text)
+      assert.match((yield* client.gone).toString(), /^HTTP\/1\.1 4\d\d /)
+    })
+  )
+
+  it.effect("hangs up on a client that keeps its end open after a refusal", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* listen)
+      yield* client.write(upgrade(["Origin: http://localhost"]))
+      assert.match((yield* client.gone).toString(), /^HTTP\/1\.1 403 /)
+    })
+  )
+
+  it.effect("hangs up on a client that does not answer a closing frame", () =>
+    Effect.gen(function* () {
+      const client = yield* connect(yield* listenWith({ limits: { closeTimeout: "100 millis" } }))
+      yield* client.write(upgrade())
+      yield* client.until((received) => received.includes("\r\n\r\n"))
+      yield* client.write(frame(opcodes.text, Buffer.alloc(Frame.maxFrameBytes + 1, "x")))
+      assert.strictEqual(closingOf(yield* client.gone), "1009 message too big")
     })
   )
 
@@ -175,5 +221,68 @@ layer(mocks, { excludeTestServices: true })("WebSocket", (it) => {
       yield* client.resume
       assert.include([1000, 1001, 1006], (yield* client.closed).code)
     })
+  )
+
+  it.effect("answers what was asked before it stops, and then says that it stops", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const client = yield* hello(yield* Scope.provide(listen, scope))
+      const requests = 20
+      for (let id = 0; id < requests; id++) {
+        yield* client.send({ id, method: "thread/read", params: { threadId: threadA, includeTurns: true } })
+      }
+      assert.strictEqual(at(yield* client.receive, "id"), 0)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* client.closed, { code: 1001, reason: "the server is stopping" })
+      // Those that were read have their answers, in order; none is torn.
+      const answered = yield* client.received
+      assert.deepStrictEqual(
+        answered.map((answer) => at(answer, "id")),
+        Array.from(answered, (_, index) => index + 1)
+      )
+    })
+  )
+})
+
+/** A client that says its first words, and from then on what the test says. */
+const silentClient = Effect.gen(function* () {
+  const client = yield* connect(yield* listen)
+  yield* client.write(upgrade())
+  yield* client.until((received) => received.includes("\r\n\r\n"))
+  yield* client.write(frame(opcodes.text, '{"id":1,"method":"thread/list"}'))
+  yield* client.until((received) => received.includes("notInitialized"))
+  return client
+})
+
+const pingsIn = (received: Buffer) => framesIn(received).filter(({ opcode }) => opcode === opcodes.ping).length
+
+describe("the heartbeat", () => {
+  it.effect("closes a client that gave no sign of life after two pings", () =>
+    Effect.gen(function* () {
+      const client = yield* silentClient
+      for (const pings of [1, 2]) {
+        yield* TestClock.adjust("30 seconds")
+        yield* client.until((received) => pingsIn(received) === pings)
+      }
+      yield* TestClock.adjust("29 seconds")
+      assert.isFalse(hasClosing(yield* client.until(() => true)))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(closingOf(yield* client.until(hasClosing)), "1011 no answer to pings")
+    }).pipe(Effect.provide(mocks))
+  )
+
+  it.effect("keeps a client that answers, even if it says nothing else", () =>
+    Effect.gen(function* () {
+      const client = yield* silentClient
+      for (let pings = 1; pings <= 6; pings++) {
+        yield* TestClock.adjust("30 seconds")
+        yield* client.until((received) => pingsIn(received) === pings)
+        yield* client.write(frame(opcodes.pong, ""))
+        // The answer shows that the server has read the pong.
+        yield* client.write(frame(opcodes.ping, String(pings)))
+        yield* client.until((received) => framesIn(received).some((f) => f.payload.toString() === String(pings)))
+      }
+      assert.isFalse(hasClosing(yield* client.until(() => true)))
+    }).pipe(Effect.provide(mocks))
   )
 })

@@ -1,82 +1,106 @@
 /**
- * An HTTP server on Node whose WebSockets hold back their writers and never outlive it.
+ * An HTTP server on Node, on a port or on a Unix socket, whose connections never outlive it.
  *
- * Node counts an upgraded socket as open until its peer lets go; here the sockets that remain
- * a moment after the application has stopped are cut, so that a signal ends the process.
+ * Whoever does not finish a request in time is cut off, and nobody can keep a connection open after the last word. When the server stops it first listens no more (a socket's file is gone then), then its application ends,
+ * and what is still connected a moment later is cut: Node would wait for it.
  */
-import { NodeHttpServer, NodeHttpServerRequest } from "@effect/platform-node"
-import { Effect, Layer, Schema } from "effect"
-import { HttpServer, type HttpServerError, type HttpServerRequest } from "effect/http"
+import { NodeHttpServer, NodeWS } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+import { HttpServer, type HttpServerError } from "effect/http"
+import { unlinkSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"
+import { fromError, type ListenFailed } from "./ListenFailed.ts"
+import * as UnixSocketFile from "./UnixSocketFile.ts"
+
+/** Where to listen: a literal IP address and a port (0 lets the system choose), or the path of a Unix socket. */
+export type ListenOn = { readonly host: string; readonly port: number } | { readonly path: string }
 
 export interface ListenOptions {
-  /** A literal IP address. */
-  readonly host: string
-  /** 0 lets the system choose. */
-  readonly port: number
+  readonly on: ListenOn
   /** Bytes of a WebSocket message above which the connection is closed (1009) unread. */
   readonly maxPayload: number
+  /** How long a client may take for a request, a WebSocket's included. Default 10 seconds. */
+  readonly requestTimeout?: Duration.Input
+  /** How long a client may take to answer a closing frame. Default 5 seconds. */
+  readonly closeTimeout?: Duration.Input
 }
 
-/** The address cannot be listened on. */
-export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
-  host: Schema.String,
-  port: Schema.Int,
-  reason: Schema.Literals(["addressInUse", "accessDenied", "addressNotAvailable", "other"]),
-  detail: Schema.String
-}) {
-  override get message(): string {
-    const address = `${this.host.includes(":") ? `[${this.host}]` : this.host}:${this.port}`
-    switch (this.reason) {
-      case "addressInUse":
-        return `Address in use: something already listens on ${address}. Choose another port, or 0 for any free one.`
-      case "accessDenied":
-        return `Not allowed to listen on ${address}. Ports below 1024 need privileges; choose a higher one.`
-      case "addressNotAvailable":
-        return `Cannot listen on ${address}: this machine has no such address.`
-      case "other":
-        return `Cannot listen on ${address}: ${this.detail}`
-    }
+/** How long clients may take to hang up when the server stops. */
+const grace = Duration.seconds(1)
+
+/** What a closing frame says when whoever closes gives no reason. */
+const reasons: Readonly<Record<number, string>> = {
+  1001: "the server is stopping",
+  1002: "not a WebSocket frame",
+  1007: "not UTF-8",
+  1009: "message too big"
+}
+
+/** Every closing frame has a reason. */
+class ReasonedWebSocket extends NodeWS.WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === undefined ? undefined : reasons[code]))
   }
 }
 
-const reasons: Record<string, ListenFailed["reason"]> = {
-  EADDRINUSE: "addressInUse",
-  EACCES: "accessDenied",
-  EADDRNOTAVAIL: "addressNotAvailable"
-}
+const addressOf = (on: ListenOn): string =>
+  "path" in on ? on.path : `${on.host.includes(":") ? `[${on.host}]` : on.host}:${on.port}`
 
-const listenFailed = (options: ListenOptions, { cause }: HttpServerError.ServeError): ListenFailed => {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
-  return new ListenFailed({
-    host: options.host,
-    port: options.port,
-    reason: Object.hasOwn(reasons, code) ? (reasons[code] ?? "other") : "other",
-    detail: cause instanceof Error ? cause.message : String(cause)
+const makeServer = ({ requestTimeout = Duration.seconds(10) }: ListenOptions): Server => {
+  const timeout = Duration.toMillis(Duration.fromInputUnsafe(requestTimeout))
+  return createServer({
+    headersTimeout: timeout,
+    requestTimeout: timeout,
+    connectionsCheckingInterval: Math.min(timeout, 1000)
   })
 }
 
-/** Completes when the socket under the request takes more bytes, or is gone. */
-export const drained = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
-    if (!socket.writableNeedDrain || socket.destroyed) return resume(Effect.void)
-    const forget = () => {
-      socket.off("drain", done)
-      socket.off("close", done)
-    }
-    const done = () => {
-      forget()
-      resume(Effect.void)
-    }
-    socket.on("drain", done)
-    socket.on("close", done)
-    return Effect.sync(forget)
+/** Remembers the open sockets, and hangs up when there is nothing left to say. */
+const watch = (server: Server): ReadonlySet<Socket> => {
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+    // This side has said its last byte, and Node would keep the other half open for as long as the client likes.
+    socket.once("finish", () => socket.destroy())
   })
+  return sockets
+}
 
-/** How long a client may take to answer the closing of its WebSocket. */
-const grace = "1 second"
+/** The process may also end without another word: then too the socket's file goes with it. */
+const removeAtExit = (path: string) => {
+  const remove = () => {
+    try {
+      unlinkSync(path)
+    } catch {
+      // Gone already.
+    }
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => process.on("exit", remove)),
+    () => Effect.sync(() => process.off("exit", remove))
+  )
+}
+
+const listen = Effect.fnUntraced(function* (server: Server, options: ListenOptions) {
+  const { closeTimeout = Duration.seconds(5), maxPayload, on } = options
+  const failed = ({ cause }: HttpServerError.ServeError) => fromError(addressOf(on), cause)
+  const websocket = {
+    maxPayload,
+    WebSocket: ReasonedWebSocket,
+    closeTimeout: Duration.toMillis(Duration.fromInputUnsafe(closeTimeout))
+  }
+  const make = Effect.mapError(
+    NodeHttpServer.make(() => server, { ...on, disablePreemptiveShutdown: true, websocket }),
+    failed
+  )
+  if (!("path" in on)) return yield* make
+  yield* UnixSocketFile.prepare(on.path)
+  const listening = yield* UnixSocketFile.forOwnerOnly(make)
+  yield* removeAtExit(on.path)
+  return listening
+})
 
 const cutAfterGrace = (server: Server, sockets: ReadonlySet<Socket>): Effect.Effect<void> => {
   const closed = Effect.forEach(
@@ -105,24 +129,14 @@ export const layer = <E, R>(
   options: ListenOptions
 ): Layer.Layer<never, E | ListenFailed, Exclude<R, HttpServer.HttpServer>> =>
   Layer.suspend(() => {
-    const sockets = new Set<Socket>()
-    const server = createServer().on("connection", (socket: Socket) => {
-      sockets.add(socket)
-      socket.once("close", () => sockets.delete(socket))
-    })
-    const listening = Layer.effect(
-      HttpServer.HttpServer,
-      Effect.mapError(
-        NodeHttpServer.make(() => server, {
-          host: options.host,
-          port: options.port,
-          disablePreemptiveShutdown: true,
-          websocket: { maxPayload: options.maxPayload }
-        }),
-        (error) => listenFailed(options, error)
-      )
-    )
+    const server = makeServer(options)
+    const sockets = watch(server)
+    const listening = Layer.effect(HttpServer.HttpServer, listen(server, options))
     // Built after the server and before the application: runs between the end of the one and of the other.
     const cut = Layer.effectDiscard(Effect.addFinalizer(() => cutAfterGrace(server, sockets)))
-    return application.pipe(Layer.provide(Layer.provideMerge(cut, listening)))
+    // Built last: runs first. Not waited for, since it completes with the last connection.
+    const stopListening = Layer.effectDiscard(
+      Effect.addFinalizer(() => Effect.sync(() => void (server.listening && server.close())))
+    )
+    return Layer.provideMerge(stopListening, application).pipe(Layer.provide(Layer.provideMerge(cut, listening)))
   })

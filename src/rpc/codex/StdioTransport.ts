@@ -4,8 +4,9 @@
  * A line over the limit is skipped without being held in memory and answered with an error. The end
  * of the input ends the conversation after the last answer is written.
  */
-import { Cause, Effect, Result, Stdio, Stream } from "effect"
+import { Cause, Effect, Result, type Scope, Stdio, Stream } from "effect"
 import { makeLineScanner, type RawLine } from "../../domain/LineScanner.ts"
+import * as Draining from "./Draining.ts"
 import * as Frame from "./Frame.ts"
 import { type Ending, JsonRpcServer } from "./JsonRpcServer.ts"
 import type { Inbound } from "./Transport.ts"
@@ -42,15 +43,18 @@ export const messages = <E, R>(
     )
   )
 
-/** Speaks with the client at the other end of the process's standard streams until its input ends. */
-export const serve: Effect.Effect<Ending, never, JsonRpcServer | Stdio.Stdio> = Effect.gen(function* () {
+/** Speaks with the client at the other end of the process's standard streams until its input ends, or the server stops. */
+export const serveUntil = Effect.fn("StdioTransport.serve")(function* (
+  draining: Draining.Draining
+): Effect.fn.Return<Ending, never, JsonRpcServer | Stdio.Stdio | Scope.Scope> {
   const server = yield* JsonRpcServer
   const stdio = yield* Stdio.Stdio
   const receive = yield* Stream.toPull(messages(stdio.stdin))
+  const input = Effect.catchTag(receive, "PlatformError", (error) =>
+    Effect.andThen(Effect.logError("standard input cannot be read", error), Cause.done())
+  )
   return yield* server.serve({
-    receive: Effect.catchTag(receive, "PlatformError", (error) =>
-      Effect.andThen(Effect.logError("standard input cannot be read", error), Cause.done())
-    ),
+    receive: Draining.receiveUntil(input, draining),
     send: (frames) =>
       frames.pipe(
         Stream.map((frame) => frame + "\n"),
@@ -58,4 +62,10 @@ export const serve: Effect.Effect<Ending, never, JsonRpcServer | Stdio.Stdio> = 
         Effect.catchTag("PlatformError", (error) => Effect.logDebug("standard output cannot be written", error))
       )
   })
-}).pipe(Effect.scoped, Effect.withSpan("StdioTransport.serve"))
+}, Effect.scoped)
+
+/** {@link serveUntil} the input ends. */
+export const serve: Effect.Effect<Ending, never, JsonRpcServer | Stdio.Stdio> = Effect.flatMap(
+  Draining.make,
+  serveUntil
+)

@@ -41,7 +41,11 @@ export const open = Effect.fnUntraced(function* (url: string, headers: Record<st
   return {
     sendText,
     send: (message: unknown) => sendText(JSON.stringify(message)),
+    /** A part of a message. */
+    sendFragment: (data: string, final: boolean) => Effect.sync(() => socket.send(data, { fin: final })),
     receive: Queue.take(frames),
+    /** What has come and was not taken. */
+    received: Queue.clear(frames),
     closed: Deferred.await(closed),
     pause: Effect.sync(() => socket.pause()),
     resume: Effect.sync(() => socket.resume()),

@@ -1,0 +1,28 @@
+/**
+ * A home's threads in this process, for commands that need no server: paths outside of the home are the user's own.
+ */
+import { NodeCrypto, NodeServices } from "@effect/platform-node"
+import { Layer } from "effect"
+import * as CodexHomeConfig from "../layers/codex-home/CodexHomeConfig.ts"
+import * as CodexHomeStore from "../layers/codex-home/CodexHomeStore.ts"
+import * as Rethread from "../services/Rethread.ts"
+import { RolloutParser } from "../services/RolloutParser.ts"
+import { RolloutDoctor } from "../services/RolloutDoctor.ts"
+
+interface LocalOptions {
+  readonly home: string
+  readonly overrides: ReadonlyArray<string>
+  readonly cwd: string
+}
+
+/** The services over a Codex home. */
+export const layer = (options: LocalOptions) =>
+  Layer.mergeAll(Rethread.layer, Layer.provide(RolloutDoctor.layer, RolloutParser.layer)).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        CodexHomeStore.layer({ home: options.home, allowPathsOutside: true }),
+        CodexHomeConfig.layer(options)
+      )
+    ),
+    Layer.provide([NodeServices.layer, NodeCrypto.layer])
+  )
