@@ -178,6 +178,7 @@ const demo = Effect.gen(function* () {
   yield* Console.log(`Serve your own threads:
 
     npx rethread serve                      # ~/.codex, or CODEX_HOME, on ws://127.0.0.1:4500
+    codex --remote ws://127.0.0.1:4500      # then attach the Codex terminal client
     npx rethread serve --codex-home DIR     # any other home
     npx rethread app-server                 # in place of \`codex app-server\`, over stdio`)
 })

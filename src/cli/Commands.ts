@@ -1,50 +1,16 @@
 /**
- * The commands: `rethread serve`, for people, and `rethread app-server`, which stands in for
- * `codex app-server`. Both print on standard error only; standard output belongs to the protocol.
+ * The commands that serve: `rethread serve`, for people, and `rethread app-server`, which stands in for
+ * `codex app-server`. Both print on standard error only; standard output belongs to the protocol. The other commands are
+ * in `CommandGroups.ts`.
  */
-import { Console, Effect, type Option, Result, Runtime, Schema } from "effect"
+import { Console, Effect, type Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as AuthenticationFlags from "./AuthenticationFlags.ts"
+import { peoplesCommands } from "./CommandGroups.ts"
 import * as Host from "./Host.ts"
 import * as ListenAddress from "./ListenAddress.ts"
+import { codexHome, color, fail, root } from "./Root.ts"
 import * as Server from "./Server.ts"
-
-/** Ends the program with `exitCode`, after its message was printed. */
-class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
-  reason: Schema.String,
-  exitCode: Schema.Int
-}) {
-  override readonly [Runtime.errorReported] = false
-  override get [Runtime.errorExitCode](): number {
-    return this.exitCode
-  }
-  override get message(): string {
-    return this.reason
-  }
-}
-
-const fail = (error: { readonly message: string }, exitCode: number) =>
-  Effect.andThen(
-    Console.error(`error: ${error.message}`),
-    Effect.fail(new CommandFailed({ reason: error.message, exitCode }))
-  )
-
-const codexHome = Flag.Directory("codex-home").pipe(
-  Flag.withDescription("Where the threads and config.toml are; CODEX_HOME, or else ~/.codex, when not given"),
-  Flag.optional
-)
-
-const config = Flag.String("config").pipe(
-  Flag.withAlias("c"),
-  Flag.withMetavar("key=value"),
-  Flag.withDescription("Overrides a value of config.toml; may be repeated"),
-  Flag.atLeast(0)
-)
-
-const agent = Flag.Literals("agent", ["model", "echo"]).pipe(
-  Flag.withDescription("What runs turns: the models of config.toml, or an echo that needs no key"),
-  Flag.withDefault("model")
-)
 
 const listen = (byDefault: string) =>
   Flag.String("listen").pipe(
@@ -52,12 +18,6 @@ const listen = (byDefault: string) =>
     Flag.withDescription("stdio://, unix://, unix://PATH or ws://IP:PORT"),
     Flag.withDefault(byDefault)
   )
-
-/** The program; `-c` may stand before or behind the command's name, as with `codex`. */
-const root = Command.make("rethread").pipe(
-  Command.withSharedFlags({ config, agent }),
-  Command.withDescription("A thread server: restores Codex sessions with their token usage and serves them")
-)
 
 const start = Effect.fnUntraced(function* (
   flags: { readonly listen: string; readonly codexHome: Option.Option<string> } & AuthenticationFlags.Given,
@@ -105,9 +65,7 @@ const serve = Command.make(
     start(flags, (url, home) =>
       Effect.andThen(
         Server.announceUrl(url),
-        Console.error(
-          `threads of ${home}\nattach with: any client of the Codex app-server protocol, at ${url}\nstop with Ctrl-C`
-        )
+        Console.error(`threads of ${home}\nattach with: codex --remote ${url}\nstop with Ctrl-C`)
       )
     )
 ).pipe(
@@ -116,4 +74,7 @@ const serve = Command.make(
 )
 
 /** The program's command line. */
-export const rethread = root.pipe(Command.withSubcommands([serve, appServer]))
+export const rethread = root.pipe(
+  Command.withSubcommands([...peoplesCommands, serve, appServer]),
+  Command.withGlobalFlags([color])
+)

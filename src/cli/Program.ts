@@ -1,6 +1,6 @@
 /**
- * The whole program: its commands, and what holds for all of them. What was not understood ends it with exit code 2, in
- * one line that says where to look; a command without a task prints its help.
+ * The whole program: its commands, and what holds for all of them. What was not understood is told in one line that says
+ * where to look, and ends it with exit code 2; colours are for terminals.
  */
 import { Console, Effect, Layer, Stdio } from "effect"
 import { CliOutput, Command, TerminalCapabilities } from "effect/cli"
@@ -25,16 +25,16 @@ const capabilities = Layer.effect(
     const args = yield* stdio.args
     const end = args.indexOf("--")
     const isPlain = (end < 0 ? args : args.slice(0, end)).includes("--no-color")
-    return { ...detected, canColor: detected.canColor && !isPlain }
+    const { canAnimate, canColor, canPrompt } = detected
+    return { canAnimate, canColor: canColor && !isPlain, canPrompt }
   })
 ).pipe(Layer.provide(TerminalCapabilities.layer))
 
 /** Runs the command line that `Stdio` has. */
 export const program = Command.run(rethread, { version: VERSION }).pipe(
-  Effect.catchTag("ShowHelp", (help) =>
-    help.errors.length === 0
-      ? Effect.void
-      : Effect.fail(new CommandFailed({ reason: help.errors.map(({ message }) => message).join("; "), exitCode: 2 }))
-  ),
+  Effect.catchTag("ShowHelp", (help) => {
+    const [first] = help.errors
+    return Effect.fail(first === undefined ? help : new CommandFailed({ reason: first.message, exitCode: 2 }))
+  }),
   Effect.provide([CliOutput.layerPresenter(presenter), capabilities])
 )

@@ -6,7 +6,7 @@ import { Effect, Fiber, Option, Schema, Stdio, Stream } from "effect"
 import { Flag } from "effect/cli"
 import type { Turn } from "../domain/Turn.ts"
 import type { ThreadTokenUsage } from "../domain/TokenUsage.ts"
-import { type AttachResponse, type Attachment, CodexClient, type ThreadEvent } from "../rpc/client/index.ts"
+import { type Attachment, CodexClient, type ThreadEvent } from "../rpc/client/index.ts"
 import * as Output from "./Output.ts"
 import * as ThreadText from "./ThreadText.ts"
 
@@ -39,7 +39,7 @@ export const flag = Flag.String("prompt").pipe(
 export const textOf = Effect.fnUntraced(function* (prompt: Option.Option<string>) {
   if (Option.isNone(prompt)) return null
   const stdio = yield* Stdio.Stdio
-  const text = prompt.value === "-" ? yield* Stream.mkString(Stream.decodeText(stdio.stdin)) : prompt.value
+  const text = prompt.value === "-" ? (yield* Stream.mkString(Stream.decodeText(stdio.stdin))).trimEnd() : prompt.value
   return text.trim() === "" ? yield* new EmptyPrompt() : text
 })
 
@@ -51,7 +51,7 @@ export interface Outcome {
 
 /** Runs a turn in the attached thread; interrupted, it has the turn recorded as interrupted first. */
 export const run = Effect.fn("PromptTurn.run")(function* (
-  { events, thread }: Pick<Attachment<AttachResponse>, "events" | "thread">,
+  { events, thread }: Pick<Attachment, "events" | "thread">,
   text: string,
   options: { readonly quiet: boolean }
 ) {

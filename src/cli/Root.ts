@@ -4,7 +4,7 @@
  * An error is one line on standard error that says what to do. Exit codes: 0 done, 1 not done (or damage found), 2 not
  * understood, 130 stopped by Ctrl-C.
  */
-import { Console, Effect, Option, Runtime, Schema } from "effect"
+import { Console, Effect, type Option, Runtime, Schema } from "effect"
 import { Command, Flag, GlobalFlag } from "effect/cli"
 import * as Host from "./Host.ts"
 
@@ -60,7 +60,7 @@ const agent = Flag.Literals("agent", ["model", "echo"]).pipe(
 /** `--no-color`; NO_COLOR and an output that is no terminal say the same. */
 export const color = GlobalFlag.Setting("color")({
   flag: Flag.Boolean("color").pipe(
-    Flag.withDescription("Colours where the output is a terminal and NO_COLOR is not set"),
+    Flag.withDescription("Colours on a terminal where NO_COLOR is not set; --no-color: none"),
     Flag.withDefault(true)
   )
 })

@@ -17,9 +17,13 @@ const exitCodeOf = (error: unknown): number => {
   return code === 1 && CliError.isCliError(error) ? 2 : code
 }
 
-/** An interruption is what a signal asks for. */
+/** An interruption is what a signal asks for; a command may have set another code for it. */
 const teardown: Runtime.Teardown = (exit, onExit) =>
-  onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : exitCodeOf(Cause.squash(exit.cause)))
+  onExit(
+    Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
+      ? Number(process.exitCode ?? 0)
+      : exitCodeOf(Cause.squash(exit.cause))
+  )
 
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 

@@ -72,8 +72,9 @@ const byPrefix = Effect.fnUntraced(function* (input: string) {
   const refs = yield* every([false, true])
   const found = refs.filter(({ threadId }) => threadId.startsWith(input.toLowerCase()))
   const [first] = found
-  if (first === undefined || input === "")
+  if (first === undefined || input === "") {
     return yield* new ThreadNotChosen({ input, reason: "unknown", candidates: [] })
+  }
   if (found.length > 1) {
     const candidates = found.map(({ threadId }) => threadId).toSorted()
     return yield* new ThreadNotChosen({ input, reason: "ambiguous", candidates })

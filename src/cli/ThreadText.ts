@@ -54,6 +54,7 @@ export const summary = (
   style: Output.Style
 ): ReadonlyArray<string> => {
   const row = (label: string, text: string) => labelled(label, text, style)
+  const branch = thread.gitInfo?.branch ?? null
   const approvals = settings === null ? "" : JSON.stringify(settings.approvalPolicy).replaceAll('"', "")
   return [
     row("thread", style.bold(thread.id) + (thread.name === null ? "" : ` ${Output.flat(thread.name)}`)),
@@ -62,7 +63,7 @@ export const summary = (
     row("cwd", thread.cwd),
     row("source", `${sourceText(thread.source)}, version ${thread.cliVersion}, ${thread.historyMode} history`),
     ...(thread.forkedFromId === null ? [] : [row("fork of", thread.forkedFromId)]),
-    ...(thread.gitInfo?.branch == null ? [] : [row("branch", Output.flat(thread.gitInfo.branch))]),
+    ...(branch === null ? [] : [row("branch", Output.flat(branch))]),
     ...(settings === null
       ? []
       : [

@@ -23,7 +23,7 @@ export interface OutboxOptions {
   readonly capacity?: number
   /** Entries at which the client is given up. Default 4096. */
   readonly overflow?: number
-  /** Characters that events may hold before the client is given up; one may have more. Default 16 million. */
+  /** Characters that events may hold before the client is given up; one may have more. Default 4 million. */
   readonly maxText?: number
   /** How long something may wait without the client taking anything before it is given up. Default 1 minute. */
   readonly patience?: Duration.Input
@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
   const capacity = options.capacity ?? 256
   const limit = Math.max(options.overflow ?? 4096, capacity)
-  const maxText = options.maxText ?? 16_000_000
+  const maxText = options.maxText ?? 4_000_000
   const patience = Duration.toMillis(options.patience ?? "1 minute")
   const joinAbove = Math.ceil(capacity / 2)
   const queue = yield* Queue.unbounded<Cell, Cause.Done>()

@@ -77,7 +77,7 @@ describe("rethread serve", () => {
       assert.match(first, /^listening on ws:\/\/127\.0\.0\.1:\d+$/)
       const url = first.replace("listening on ", "")
       assert.include(yield* program.message, directory)
-      assert.strictEqual(yield* program.message, `attach with: any client of the Codex app-server protocol, at ${url}`)
+      assert.strictEqual(yield* program.message, `attach with: codex --remote ${url}`)
 
       const client = yield* Effect.orDie(open(url))
       yield* client.send({ id: 1, method: "initialize", params: initializeParams })

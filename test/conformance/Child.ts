@@ -2,11 +2,14 @@
  * Servers as processes: frames over standard input and output, or over a WebSocket whose address the process tells on
  * standard error. The process ends with its scope.
  */
-import { NodeWS } from "@effect/platform-node"
-import { type Cause, Deferred, Effect, Exit, Option, Queue, type Scope } from "effect"
+import { NodeServices, NodeWS } from "@effect/platform-node"
+import { type Cause, Deferred, Effect, Exit, Layer, Option, Queue, type Scope } from "effect"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { isRecord, type JsonRecord, parseExact } from "../../src/domain/Json.ts"
+import * as StdioWire from "../../src/rpc/client/StdioWire.ts"
+import * as WebSocketWire from "../../src/rpc/client/WebSocketWire.ts"
+import { Connector } from "../../src/rpc/client/Wire.ts"
 import type { Wire } from "./Client.ts"
 import { PeerUnavailable } from "./Peer.ts"
 
@@ -20,6 +23,33 @@ export interface Program {
 const frameOf = (text: string): JsonRecord =>
   Option.getOrElse(Option.filter(parseExact(text), isRecord), () => ({ text }))
 
+/** A connection of the typed client, frame by frame. Where there is no server, it is one that says nothing. */
+const framesOver = Effect.fnUntraced(function* (
+  connector: Layer.Layer<Connector>
+): Effect.fn.Return<Wire, never, Scope.Scope> {
+  const frames = yield* Queue.unbounded<JsonRecord, Cause.Done>()
+  const wire = yield* Effect.orDie(
+    Effect.provide(
+      Connector.use(({ open }) => open),
+      connector
+    )
+  )
+  yield* Effect.forever(Effect.flatMap(wire.receive, (texts) => Queue.offerAll(frames, texts.map(frameOf)))).pipe(
+    Effect.ensuring(Queue.end(frames)),
+    Effect.ignore,
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return { sendText: (text) => Effect.ignore(wire.send(text)), receive: Queue.take(frames) }
+})
+
+/** The process's standard streams as a connection. */
+export const stdio = ({ args, command, env }: Program): Effect.Effect<Wire, never, Scope.Scope> =>
+  framesOver(StdioWire.layer({ command, args, env, extendEnv: false }).pipe(Layer.provide(NodeServices.layer)))
+
+/** A connection to a WebSocket. */
+export const webSocket = (url: string): Effect.Effect<Wire, never, Scope.Scope> =>
+  framesOver(WebSocketWire.layer(url).pipe(Layer.provide(NodeWS.layerWebSocketConstructor)))
+
 const start = ({ args, command, env }: Program): Effect.Effect<ChildProcessWithoutNullStreams, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => spawn(command, args, { env })),
@@ -30,35 +60,6 @@ const start = ({ args, command, env }: Program): Effect.Effect<ChildProcessWitho
         child.kill("SIGKILL")
       })
   )
-
-/** Ends the process's input, and waits until it has left. */
-const left = (child: ChildProcessWithoutNullStreams): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return resume(Effect.void)
-    const done = () => resume(Effect.void)
-    child.once("exit", done)
-    child.stdin.end()
-    return Effect.sync(() => void child.off("exit", done))
-  })
-
-/** The process's standard streams as a connection. */
-export const stdio = Effect.fnUntraced(function* (program: Program): Effect.fn.Return<Wire, never, Scope.Scope> {
-  const child = yield* start(program)
-  // Codex tells of a turn's end before it has written it: at the end of its input it does, and goes.
-  yield* Effect.addFinalizer(() => Effect.timeoutOption(left(child), "5 seconds"))
-  const frames = yield* Queue.unbounded<JsonRecord, Cause.Done>()
-  const finish = () => void Queue.endUnsafe(frames)
-  child.stdin.on("error", finish)
-  child.on("error", finish)
-  child.stderr.resume()
-  createInterface({ input: child.stdout })
-    .on("line", (line) => void Queue.offerUnsafe(frames, frameOf(line)))
-    .on("close", finish)
-  return {
-    sendText: (text) => Effect.sync(() => void child.stdin.write(`${text}\n`)),
-    receive: Queue.take(frames)
-  }
-})
 
 /** Starts a process that listens on a WebSocket; its URL. */
 export const listening = Effect.fnUntraced(function* (
@@ -74,36 +75,8 @@ export const listening = Effect.fnUntraced(function* (
   child.stdout.resume()
   createInterface({ input: child.stderr }).on("line", (line) => {
     said.push(line)
-    const found = /listening on:? (ws:\/\/\S+)/.exec(line)?.[1]
+    const found = /listening on:? ((?:ws|unix):\/\/\S+)/.exec(line)?.[1]
     if (found !== undefined) Deferred.doneUnsafe(url, Exit.succeed(found))
   })
   return yield* Deferred.await(url)
-})
-
-/** A connection to a WebSocket. */
-export const webSocket = Effect.fnUntraced(function* (url: string): Effect.fn.Return<Wire, never, Scope.Scope> {
-  const frames = yield* Queue.unbounded<JsonRecord, Cause.Done>()
-  const opened = yield* Deferred.make<void>()
-  const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => new NodeWS.WebSocket(url)),
-    (socket) => Effect.sync(() => socket.terminate())
-  )
-  const finish = () => {
-    Queue.endUnsafe(frames)
-    Deferred.doneUnsafe(opened, Exit.void)
-  }
-  socket.on("open", () => void Deferred.doneUnsafe(opened, Exit.void))
-  socket.on("error", finish)
-  socket.on("close", finish)
-  socket.addEventListener("message", ({ data }) => {
-    Queue.offerUnsafe(frames, frameOf(typeof data === "string" ? data : "a binary frame"))
-  })
-  yield* Deferred.await(opened)
-  return {
-    sendText: (text) =>
-      Effect.sync(() => {
-        if (socket.readyState === NodeWS.WebSocket.OPEN) socket.send(text)
-      }),
-    receive: Queue.take(frames)
-  }
 })

@@ -5,8 +5,10 @@
  * asks once more about every thread that it asked about (a server answers the requests about one thread in order), then
  * something cheap, and returns when that is answered.
  */
-import { type Cause, type Duration, Effect, Pull, Schema, type Scope } from "effect"
-import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
+import { type Cause, type Duration, Effect, Layer, Pull, Schema, type Scope } from "effect"
+import { isRecord, type JsonRecord, own, printExact } from "../../src/domain/Json.ts"
+import { ConnectionLost } from "../../src/rpc/client/ClientError.ts"
+import { Connector } from "../../src/rpc/client/Wire.ts"
 
 /** A connection as frames. */
 export interface Wire {
@@ -45,6 +47,8 @@ export interface Client {
   readonly settle: Effect.Effect<ReadonlyArray<JsonRecord>, ServerGone>
   /** Forgets the frames so far. */
   readonly forget: Effect.Effect<void>
+  /** The connection for a typed client, which gets all that comes from the beginning on. */
+  readonly connector: Layer.Layer<Connector>
 }
 
 export interface ClientOptions {
@@ -158,6 +162,18 @@ export const make = Effect.fn("Client.make")(function* (
     }),
     forget: Effect.sync(() => {
       received = []
+    }),
+    connector: Layer.sync(Connector, () => {
+      let taken = 0
+      const next = () => {
+        const frames = received.slice(taken).map(printExact)
+        taken = received.length
+        return frames.length === 0 ? undefined : frames
+      }
+      const lost = ({ message }: ServerGone) => new ConnectionLost({ reason: "ended", detail: message, code: null })
+      return Connector.of({
+        open: Effect.succeed({ send: wire.sendText, receive: Effect.mapError(poll("a frame", next), lost) })
+      })
     })
   }
 })

@@ -14,6 +14,7 @@ import type { ForkRequest } from "../../services/ThreadForks.ts"
 import { type Attached, type ResumeTarget, ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
 import { type Snapshot, Threads } from "../../services/Threads.ts"
 import { CurrentRequest } from "./CurrentRequest.ts"
+import * as ClientHandlers from "./ClientHandlers.ts"
 import * as CommandHandlers from "./CommandHandlers.ts"
 import * as Handshake from "./Handshake.ts"
 import * as ListQuery from "./ListQuery.ts"
@@ -105,6 +106,7 @@ const make = Effect.gen(function* () {
   const delivery = yield* NotificationDelivery
   const initialize = yield* Handshake.make
   const commands = yield* CommandHandlers.make
+  const client = yield* ClientHandlers.make
 
   /** The response is on its way: now the restored usage, then whatever happens to the thread. */
   const replayAndFollow = Effect.fnUntraced(function* (attached: Attached) {
@@ -118,6 +120,7 @@ const make = Effect.gen(function* () {
   return CodexProtocol.of({
     initialize,
     ...commands,
+    ...client,
 
     "thread/start": Effect.fnUntraced(function* (params) {
       const { session } = yield* CurrentRequest

@@ -5,6 +5,7 @@
  * handlers; the engine and the transports need no change.
  */
 import { Rpc, RpcGroup } from "effect/rpc"
+import { ClientProtocol } from "./ClientProtocol.ts"
 import * as Params from "./Params.ts"
 import * as Results from "./Results.ts"
 import { RequestMiddleware } from "./CurrentRequest.ts"
@@ -169,7 +170,9 @@ export class CodexProtocol extends RpcGroup.make(
   ThreadArchive,
   ThreadUnarchive,
   ThreadDelete
-).middleware(RequestMiddleware) {}
+)
+  .merge(ClientProtocol)
+  .middleware(RequestMiddleware) {}
 
 /** What clients tell the server without expecting an answer; nothing depends on any of it. */
 export const clientNotifications: ReadonlySet<string> = new Set(["initialized"])

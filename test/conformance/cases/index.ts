@@ -5,6 +5,7 @@ import * as Fork from "./Fork.ts"
 import * as Reading from "./Reading.ts"
 import * as Refusals from "./Refusals.ts"
 import * as Resume from "./Resume.ts"
+import * as TypedClient from "./TypedClient.ts"
 import * as Usage from "./Usage.ts"
 
 export const allCases: ReadonlyArray<Case> = [
@@ -13,5 +14,6 @@ export const allCases: ReadonlyArray<Case> = [
   ...Clients.cases,
   ...Usage.cases,
   ...Reading.cases,
-  ...Refusals.cases
+  ...Refusals.cases,
+  ...TypedClient.cases
 ]

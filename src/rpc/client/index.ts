@@ -1,0 +1,13 @@
+/** A typed client of any Codex app server, and the ways to reach one. */
+export type { AttachMethod, Attachment, AttachResponse } from "./Attachment.ts"
+export * from "./ClientError.ts"
+export { type Method, type ParamsOf, RestoredUsage, type ResultOf } from "./ClientProtocol.ts"
+export * from "./CodexClient.ts"
+export * as InProcessWire from "./InProcessWire.ts"
+export type { ServerNotification } from "./Notifications.ts"
+export { CannotAnswer, type QuestionParams, type RequestHandler, type RequestHandlers } from "./Questions.ts"
+export { type ClientInfo, oldestServer, type ServerIdentity } from "./ServerIdentity.ts"
+export * as StdioWire from "./StdioWire.ts"
+export type * from "./ThreadEvent.ts"
+export * as WebSocketWire from "./WebSocketWire.ts"
+export * from "./Wire.ts"
