@@ -7,7 +7,7 @@ import { printExact } from "../domain/Json.ts"
 import { type Diagnosis, RolloutDoctor } from "../services/RolloutDoctor.ts"
 
 /** A copy of that name exists. */
-export class CopyExists extends Schema.TaggedError<CopyExists>()("CopyExists", { path: Schema.String }) {
+class CopyExists extends Schema.TaggedError<CopyExists>()("CopyExists", { path: Schema.String }) {
   override get message(): string {
     return `${this.path} exists already, and nothing is overwritten: move it away and try again`
   }

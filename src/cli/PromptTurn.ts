@@ -22,7 +22,7 @@ export class TurnNotDone extends Schema.TaggedError<TurnNotDone>()("TurnNotDone"
 }
 
 /** There is nothing to say to the agent. */
-export class EmptyPrompt extends Schema.TaggedError<EmptyPrompt>()("EmptyPrompt", {}) {
+class EmptyPrompt extends Schema.TaggedError<EmptyPrompt>()("EmptyPrompt", {}) {
   override get message(): string {
     return "the prompt is empty: give --prompt TEXT, or --prompt - and the text on standard input"
   }

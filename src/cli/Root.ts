@@ -33,12 +33,11 @@ export const fail = (error: { readonly message: string }, exitCode: number) =>
 export const endWith = (exitCode: number) => Effect.fail(new CommandFailed({ reason: "", exitCode }))
 
 const isReported = Schema.is(CommandFailed)
+const isUntold = <E>(error: E): error is Exclude<E, CommandFailed> => !isReported(error)
 
 /** Whatever fails ends the program with exit code 1 and its message. */
-export const orFail = <A, E extends { readonly message: string }, R>(
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, CommandFailed, R> =>
-  Effect.catch(effect, (error) => (isReported(error) ? Effect.fail(error) : fail(error, 1)))
+export const orFail = <A, E extends { readonly message: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.catchIf(effect, isUntold, (error) => fail(error, 1))
 
 export const codexHome = Flag.Directory("codex-home").pipe(
   Flag.withDescription("Where the threads and config.toml are; CODEX_HOME, or else ~/.codex, when not given"),

@@ -8,7 +8,7 @@ import { parseThreadId } from "../domain/Ids.ts"
 import { type RolloutRef, RolloutStore } from "../services/RolloutStore.ts"
 
 /** The words name no thread, or several. */
-export class ThreadNotChosen extends Schema.TaggedError<ThreadNotChosen>()("ThreadNotChosen", {
+class ThreadNotChosen extends Schema.TaggedError<ThreadNotChosen>()("ThreadNotChosen", {
   input: Schema.NullOr(Schema.String),
   reason: Schema.Literals(["nothingNamed", "bothNamed", "empty", "unknown", "ambiguous"]),
   candidates: Schema.Array(Schema.String)
@@ -43,7 +43,7 @@ export const last = Flag.Boolean("last").pipe(
 )
 
 /** Is it a path, not an id? */
-export const isPath = (input: string): boolean => /[/\\]|\.jsonl(\.zst)?$/.test(input)
+const isPath = (input: string): boolean => /[/\\]|\.jsonl(\.zst)?$/.test(input)
 
 const every = Effect.fnUntraced(function* (archived: ReadonlyArray<boolean>) {
   const store = yield* RolloutStore

@@ -21,7 +21,7 @@ export interface Settings {
 const labelled = (label: string, text: string, style: Output.Style) => `${style.dim(label.padEnd(9))}${text}`
 
 /** The counters of a usage in words. */
-export const counters = (usage: TokenUsage): string =>
+const counters = (usage: TokenUsage): string =>
   `${usage.totalTokens} tokens (input ${usage.inputTokens}, cached ${usage.cachedInputTokens}, output ${usage.outputTokens}, reasoning ${usage.reasoningOutputTokens})`
 
 const percent = (part: bigint, whole: bigint): string => `${(Number((part * 1000n) / whole) / 10).toFixed(1)} %`
@@ -71,7 +71,7 @@ export const summary = (
             "model",
             `${settings.model} of ${settings.modelProvider}${settings.reasoningEffort === null ? "" : `, effort ${settings.reasoningEffort}`}`
           ),
-          row("leave", `approvals ${approvals}, sandbox ${settings.sandbox.type}`)
+          row("policy", `approvals ${approvals}, sandbox ${settings.sandbox.type}`)
         ]),
     ...restoredLines(usage).map((text, index) => row(index === 0 ? "usage" : "", text))
   ]
@@ -157,7 +157,7 @@ const countKinds = (items: ReadonlyArray<ThreadItem>): string =>
   ).join(", ")
 
 /** A turn: what was said, and the other items in short or (`all`) one by one. */
-export const turnLines = (turn: Turn, number: number, all: boolean, style: Output.Style): ReadonlyArray<string> => {
+const turnLines = (turn: Turn, number: number, all: boolean, style: Output.Style): ReadonlyArray<string> => {
   const others = turn.items.filter((item) => !says(item))
   const took = turn.durationMs === null ? "" : `, ${(turn.durationMs / 1000).toFixed(1)} s`
   const started = turn.startedAt === null ? "" : `, ${Output.time(turn.startedAt)}`
@@ -184,7 +184,9 @@ export const turnsLines = (
 ): ReadonlyArray<string> => {
   const from = count === null ? 0 : Math.max(0, turns.length - count)
   return [
-    ...(from === 0 ? [] : ["", style.dim(`${from} earlier turns are not shown`)]),
+    ...(from === 0
+      ? []
+      : ["", style.dim(from === 1 ? "1 earlier turn is not shown" : `${from} earlier turns are not shown`)]),
     ...turns.slice(from).flatMap((turn, index) => ["", ...turnLines(turn, from + index + 1, all, style)])
   ]
 }

@@ -24,7 +24,7 @@ import { historyMode } from "./ThreadView.ts"
 import { makeUsageCheck } from "./UsageCheck.ts"
 
 /** Findings of one rollout that are kept in full; beyond that they are only counted. */
-export const MAX_FINDINGS = 1000
+const MAX_FINDINGS = 1000
 
 /** What one rollout was found to be. */
 export interface Checked {

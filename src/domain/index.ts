@@ -1,5 +1,6 @@
 /** What things are: threads, turns, items, usage, rollout lines, and the pure rules over them. */
 export * from "./Diagnostic.ts"
+export * from "./Finding.ts"
 export * from "./Ids.ts"
 export * from "./Notification.ts"
 export * from "./Thread.ts"

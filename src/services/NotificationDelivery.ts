@@ -58,6 +58,8 @@ export interface Connection {
   readonly open: (options: { readonly optOut: ReadonlySet<string> }) => Effect.Effect<void>
   /** Everything waiting in the outbox, at least one entry; ends when the connection does. */
   readonly take: Effect.Effect<ReadonlyArray<Outbox.Outbound>, Cause.Done>
+  /** From now on nothing waits for room: the server stops, and what is under way is all that will come. */
+  readonly lift: Effect.Effect<void>
   /** No more is accepted; `take` drains what is queued, then ends. */
   readonly end: Effect.Effect<void>
   /** Completes when the connection was closed from this side, with the reason for the transport's closing frame. */
@@ -150,6 +152,7 @@ const make = (): NotificationDelivery["Service"] => {
           entry.optOut = optOut
         }),
       take: outbox.take,
+      lift: outbox.lift,
       end: outbox.end,
       closed: Effect.as(outbox.givenUp, "overflow")
     }

@@ -36,6 +36,8 @@ export interface Outbox {
   readonly push: (entry: Outbound) => boolean
   /** Everything that waits, at least one entry; ends when the outbox does. */
   readonly take: Effect.Effect<ReadonlyArray<Outbound>, Cause.Done>
+  /** Nobody waits for room any more: what is under way is all that will come. */
+  readonly lift: Effect.Effect<void>
   /** No more is let in; what waits can be taken. */
   readonly end: Effect.Effect<void>
   /** Closes at once. */
@@ -83,7 +85,7 @@ const textOf = (entry: Outbound): number => {
 export const make = Effect.fnUntraced(function* (
   options: OutboxOptions = {}
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
-  const capacity = options.capacity ?? 256
+  let capacity = options.capacity ?? 256
   const limit = Math.max(options.overflow ?? 4096, capacity)
   const maxText = options.maxText ?? 4_000_000
   const patience = Duration.toMillis(options.patience ?? "1 minute")
@@ -178,6 +180,10 @@ export const make = Effect.fnUntraced(function* (
         return cells.map((cell) => cell.entry)
       })
     ),
+    lift: Effect.sync(() => {
+      capacity = Number.POSITIVE_INFINITY
+      admit()
+    }),
     end: close(Queue.end),
     shut,
     giveUp,

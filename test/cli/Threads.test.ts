@@ -130,7 +130,7 @@ describe("rethread show", () => {
       assert.include((yield* withHome(["show", second.threadId, "--items"])).out, "reasoning hm")
       const short = yield* withHome(["show", second.threadId, "--turns", "1"])
       assert.notInclude(short.out, "turn 1 ")
-      assert.include(short.out, "1 earlier turns are not shown")
+      assert.include(short.out, "1 earlier turn is not shown")
     })
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Deferred, Effect, Latch, Pull } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Pull, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { isRecord, own } from "../../src/domain/Json.ts"
 import * as Frame from "../../src/rpc/codex/Frame.ts"
@@ -311,6 +311,29 @@ describe("limits", () => {
     }).pipe(Effect.provide(server({ maxInFlight: 4, beforeResume: () => gate.await })))
   })
 
+  it.effect("a client that asks without end does not keep another from being answered", () =>
+    Effect.gen(function* () {
+      const greedy = yield* connected()
+      const modest = yield* connected()
+      const flood = 3000
+      for (let id = 0; id < flood; id++) yield* greedy.send({ id, method: "thread/loaded/list" })
+      let answers = 0
+      const counting = yield* Effect.forkScoped(
+        Effect.forever(
+          Effect.tap(greedy.receive, () =>
+            Effect.sync(() => {
+              answers++
+            })
+          )
+        )
+      )
+      yield* modest.send({ id: "mine", method: "thread/loaded/list" })
+      assert.strictEqual(at(yield* modest.receive, "id"), "mine")
+      assert.isBelow(answers, flood / 2)
+      yield* Fiber.interrupt(counting)
+    }).pipe(Effect.provide(server()), Effect.scoped)
+  )
+
   it.effect("a client that does not read holds back only itself", () =>
     Effect.gen(function* () {
       const slow = yield* connected({ capacity: 1 })
@@ -392,6 +415,17 @@ describe("the end", () => {
       yield* client.leave
       assert.strictEqual(yield* client.ending, "ended")
     }).pipe(Effect.provide(server({ capacity: 2 })))
+  )
+
+  it.effect("of the server does not wait for a client that does not read", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Scope.provide(Layer.build(server({ capacity: 2 })), scope)
+      const client = yield* Effect.provideContext(connected({ capacity: 1 }), context)
+      for (let id = 0; id < 100; id++) yield* client.send({ id, method: "thread/loaded/list" })
+      yield* Effect.replicateEffect(Effect.yieldNow, 20)
+      yield* Scope.close(scope, Exit.void)
+    }).pipe(Effect.scoped)
   )
 
   it.effect("of the server answers what is open", () =>

@@ -4,10 +4,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv, type ValidateFunction } from "ajv"
 import { Effect, Option } from "effect"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isRecord, type JsonRecord, own, parseExact } from "../../src/domain/Json.ts"
 import * as JsonSchemas from "../../src/rpc/codex/JsonSchemas.ts"
+import { NotificationParams } from "../../src/domain/Notification.ts"
 import { CodexProtocol } from "../../src/rpc/codex/Protocol.ts"
 import { connected, receive, server } from "./support/Client.ts"
 
@@ -89,6 +90,28 @@ describe("JsonSchemas", () => {
       }
     }
     assert.isAbove(seen, 20)
+  })
+
+  it("what clients and genuine 0.169 said in recorded conversations fits it", () => {
+    const folder = join(import.meta.dirname, "../../fixtures/transcripts")
+    const frames = readdirSync(folder)
+      .filter((name) => name.endsWith("-169.jsonl"))
+      .flatMap((name) => readFileSync(join(folder, name), "utf8").trim().split("\n"))
+      .flatMap((line) => Option.toArray(Option.filter(parseExact(line), isRecord)))
+    const request = validator("ClientRequest")
+    const notification = validator("ServerNotification")
+    let seen = 0
+    for (const frame of frames) {
+      const message = own(frame, "msg")
+      const method = isRecord(message) ? own(message, "method") : undefined
+      if (!isRecord(message) || typeof method !== "string") continue
+      const isRequest = own(frame, "dir") === "c2s" && CodexProtocol.requests.has(method)
+      const isTold = own(frame, "dir") === "s2c" && Object.hasOwn(NotificationParams, method)
+      if (isRequest) fits(request, message, method)
+      if (isTold) fits(notification, message, method)
+      if (isRequest || isTold) seen++
+    }
+    assert.isAbove(seen, 50)
   })
 
   it("what is no message does not", () => {

@@ -30,24 +30,26 @@ export const cacheFolder = Effect.gen(function* () {
   return Option.getOrElse(configured, () => join(homedir(), ".cache", "codex-oracle"))
 })
 
-const install = (folder: string, version: Version): Effect.Effect<void, CodexUnavailable> =>
-  Effect.callback((resume) => {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, "package.json"), "{}")
-    const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", `@openai/codex@${version}`]
+const install = Effect.fnUntraced(function* (folder: string, version: Version) {
+  const unavailable = (reason: string) => new CodexUnavailable({ version, reason })
+  yield* Effect.try({
+    try: () => {
+      mkdirSync(folder, { recursive: true })
+      writeFileSync(join(folder, "package.json"), "{}")
+    },
+    catch: (cause) => unavailable(`there is no place for it: ${String(cause)}`)
+  })
+  const args = ["install", "--no-audit", "--no-fund", "--loglevel=error", `@openai/codex@${version}`]
+  yield* Effect.callback<void, CodexUnavailable>((resume) => {
     execFile("npm", args, { cwd: folder }, (error) =>
       resume(
         error === null
           ? Effect.void
-          : Effect.fail(
-              new CodexUnavailable({
-                version,
-                reason: `npm cannot install it (${error.message.split("\n")[1] ?? "no reason told"})`
-              })
-            )
+          : Effect.fail(unavailable(`npm cannot install it (${error.message.split("\n")[1] ?? "no reason told"})`))
       )
     )
   })
+})
 
 /** The absolute path of a release's program, installed if it has to be. */
 export const binary = Effect.fn("CodexBinary.binary")(function* (version: Version) {

@@ -200,8 +200,13 @@ export const doctor = Command.make("doctor", flags, (given) =>
       }
       const sound = tally.counts.error + tally.counts.warning === 0
       if (given.json) yield* Output.json({ type: "summary", sound, ...tally })
-      else yield* Console.error(summaryOf(tally, printing))
-      if (!sound) yield* Root.endWith(1)
+      else {
+        // It goes to another stream than the rest, which may be a file.
+        const isTerminal = yield* Stdio.Stdio.use(({ stderrIsTerminal }) => stderrIsTerminal)
+        const style = isTerminal ? printing.style : Output.plainStyle
+        yield* Console.error(summaryOf(tally, { ...printing, style }))
+      }
+      if (!sound) return yield* Root.endWith(1)
     })
   )
 ).pipe(

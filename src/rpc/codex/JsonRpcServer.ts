@@ -174,6 +174,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
     )
   )
 
+  // The server waits for what is open to be answered: nobody may wait for a client that does not read.
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(conversations.values(), ({ session }) => session.connection.lift, { discard: true })
+  )
+
   const onRequest = Effect.fnUntraced(function* (
     conversation: Conversation,
     request: Extract<Frame.Incoming, { _tag: "Request" }>

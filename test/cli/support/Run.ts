@@ -55,7 +55,7 @@ export const run = Effect.fnUntraced(function* (args: ReadonlyArray<string>, opt
   })
   return yield* ran.pipe(
     Effect.provide([
-      Layer.provideMerge(TestConsole.layer, Layer.merge(NodeServices.layer, stdio)),
+      Layer.provideMerge(Layer.fresh(TestConsole.layer), Layer.merge(NodeServices.layer, stdio)),
       ConfigProvider.layer(ConfigProvider.fromEnv({ env: { ...options.env } }))
     ])
   )
