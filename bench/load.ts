@@ -9,7 +9,7 @@
  * reach the fast clients, with and without the others, and the server's memory. Ends with 1 if anything was wrong.
  */
 import { NodeRuntime, NodeWS } from "@effect/platform-node"
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, Effect, FiberSet, Option, Schema } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { cpus, tmpdir, totalmem } from "node:os"
@@ -76,7 +76,7 @@ class Client {
   constructor(number: number, url: string) {
     this.number = number
     this.socket = new NodeWS.WebSocket(url)
-    this.socket.addEventListener("message", ({ data }) => this.take(String(data)))
+    this.socket.addEventListener("message", ({ data }) => this.take(typeof data === "string" ? data : ""))
     this.socket.on("close", (code, reason) => {
       this.closed = `${code} ${reason.toString()}`.trim()
     })
@@ -113,8 +113,8 @@ class Client {
       this.waiting.delete(id)
       return
     }
-    if (this.measuring && method === "item/agentMessage/delta")
-      this.latencies.push(now() - Number(own(frame, "emittedAtMs")))
+    const isPiece = method === "item/agentMessage/delta"
+    if (this.measuring && isPiece) this.latencies.push(now() - Number(own(frame, "emittedAtMs")))
     const params = own(frame, "params")
     const threadId = String(at(params, "threadId"))
     const thread = this.followed.get(threadId)
@@ -225,8 +225,9 @@ const program = Effect.gen(function* () {
     return driver.request("turn/start", { threadId, input: [{ type: "text", text, text_elements: [] }] })
   }
   for (const threadId of threads) driver.followed.set(threadId, { turn: null, ended: 0 })
+  const fork = yield* FiberSet.makeRuntime()
   driver.onTurnEnd = (threadId) => {
-    if (going) Effect.runFork(begin(threadId))
+    if (going) fork(begin(threadId))
   }
   yield* Effect.forEach(threads, begin, { discard: true })
   // Between turns of its threads a client joins them: what it is told begins with a turn.

@@ -31,7 +31,8 @@ export interface TurnInput extends TurnIdentity {
   readonly settings: ThreadSettings
   /**
    * What the user said since the turn began, or since this was last asked; empty most of the time. An agent asks
-   * before each step; what it never asks for is kept for the next turn's history.
+   * before each step. One that asks is run again, in the same turn, for what comes after it asked last; for one that
+   * never does it is kept for the next turn's history.
    */
   readonly steered: Effect.Effect<ReadonlyArray<UserInput>>
 }

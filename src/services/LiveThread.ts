@@ -15,6 +15,7 @@ import type { ThreadStatus } from "../domain/Thread.ts"
 import type { UserInput } from "../domain/ThreadItem.ts"
 import type { ThreadSettings } from "../domain/ThreadSettings.ts"
 import * as Compaction from "../domain/Compaction.ts"
+import { isFromUser } from "../domain/Said.ts"
 import { atRest } from "../domain/ThreadView.ts"
 import type { Turn, TurnError } from "../domain/Turn.ts"
 import { turnError } from "../domain/TurnFailure.ts"
@@ -96,7 +97,10 @@ interface Running {
   readonly kind: "conversation" | "compaction"
   readonly id: TurnId
   readonly recording: TurnRecording.TurnRecording
-  readonly steered: Array<UserInput>
+  /** What the user said since the agent asked last, message by message. */
+  readonly steered: Array<ReadonlyArray<UserInput>>
+  /** Has the agent ever asked? */
+  asks: boolean
   readonly ended: Deferred.Deferred<void>
   fiber: Fiber.Fiber<void> | null
 }
@@ -207,7 +211,14 @@ export const make = Effect.fnUntraced(function* (
     turn: TurnIdentity
   ) => Effect.Effect<void, AgentError | RolloutWriteFailed>
 
-  const run = (active: Running, history: Exit.Exit<ReadonlyArray<JsonRecord>, AgentError>, work: Work) =>
+  /** What a turn does next. */
+  interface Step {
+    readonly history: Exit.Exit<ReadonlyArray<JsonRecord>, AgentError>
+    readonly work: Work
+  }
+
+  /** Works until there is nothing more to do, and ends the turn. */
+  const run = (active: Running, { history, work }: Step): Effect.Effect<void> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const known = Exit.isFailure(history) ? Effect.fail(failureOf(history.cause) ?? unknownFailure) : history
@@ -217,9 +228,23 @@ export const make = Effect.fnUntraced(function* (
           Effect.provideService(CurrentTurn, turn)
         )
         const exit = yield* Effect.exit(restore(working))
-        yield* alone(end(active, exit))
+        // One instant: either the agent hears what came last, or the turn is over and takes no more.
+        const next = yield* alone(Exit.isSuccess(exit) ? endOrGoOn(active) : Effect.as(end(active, exit), null))
+        if (next !== null) yield* run(active, next)
       })
     )
+
+  /** Goes on with what the user said after an agent that asks had asked for the last time; else the turn is over. */
+  const endOrGoOn = Effect.fnUntraced(function* (active: Running): Effect.fn.Return<Step | null> {
+    if (!active.asks || active.steered.length === 0) return yield* Effect.as(end(active, Exit.void), null)
+    const late = active.steered.splice(0)
+    const history = yield* Effect.exit(services.modelInput)
+    // It is recorded already, and so at the end of the history, where the agent is given it as what the user says.
+    const before = Exit.map(history, (items) =>
+      items.slice(-late.length).every(isFromUser) ? items.slice(0, -late.length) : items
+    )
+    return { history: before, work: converse(active, late.flat()) }
+  })
 
   const converse =
     (active: Running, input: ReadonlyArray<UserInput>): Work =>
@@ -230,7 +255,10 @@ export const make = Effect.fnUntraced(function* (
           history,
           input,
           settings: active.recording.settings,
-          steered: Effect.sync(() => active.steered.splice(0))
+          steered: Effect.sync(() => {
+            active.asks = true
+            return active.steered.splice(0).flat()
+          })
         }),
         (event) => onEvent(active, event)
       )
@@ -282,7 +310,7 @@ export const make = Effect.fnUntraced(function* (
         return yield* new InvalidRequest({ field: "input", detail: "cannot steer a compaction; wait until it is done" })
       }
       yield* active.recording.interject(input, clientId)
-      active.steered.push(...input)
+      active.steered.push(input)
     },
     Effect.catchTag("RolloutWriteFailed", becomeReadOnly)
   )
@@ -306,7 +334,8 @@ export const make = Effect.fnUntraced(function* (
     const id = TurnId.make(yield* random.uuidV7())
     const place: TurnLines.TurnPlace = { mode, threadId, turnId: id }
     const recording = TurnRecording.make({ place, settings: under, startedAt: now, journal, random, publish })
-    const active: Running = { kind, id, recording, steered: [], ended: yield* Deferred.make<void>(), fiber: null }
+    const ended = yield* Deferred.make<void>()
+    const active: Running = { kind, id, recording, steered: [], asks: false, ended, fiber: null }
     const tell = yield* first(recording, now, TurnLines.turnStarted(place, now, under))
     settings = under
     running = active
@@ -315,7 +344,7 @@ export const make = Effect.fnUntraced(function* (
     const turn = { ...opened(id), startedAt: Math.floor(now / 1000) }
     yield* publish({ method: "turn/started", params: { threadId, turn } })
     yield* Effect.forEach(tell, publish, { discard: true })
-    active.fiber = yield* Effect.forkIn(run(active, history, work(active)), scope)
+    active.fiber = yield* Effect.forkIn(run(active, { history, work: work(active) }), scope)
     return opened(id)
   })
 

@@ -248,6 +248,39 @@ describe("racing the end of a turn", () => {
 })
 
 describe("steering and interrupting", () => {
+  it.effect("what is said after the agent asked last is answered in the same turn", () =>
+    Effect.gen(function* () {
+      const [asked, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const heard: Array<readonly [string, string]> = []
+      const scripts: Scripted.Script = ({ history, input }) => {
+        heard.push([JSON.stringify(history), JSON.stringify(input)])
+        return heard.length === 1
+          ? [Scripted.askSteered(() => message("m0", ["the answer"])), Scripted.signal(asked), waitFor(go)]
+          : message("m1", ["and one more"])
+      }
+      yield* withServer(scripts, (connected) =>
+        Effect.gen(function* () {
+          const one = yield* connected
+          const threadId = yield* start(one)
+          const turnId = yield* begin(one, threadId)
+          yield* Deferred.await(asked)
+          yield* one.ask("turn/steer", { threadId, input: say("too late?"), expectedTurnId: turnId })
+          yield* Deferred.succeed(go, undefined)
+          yield* completed(one, threadId)
+          const { turns } = yield* read(one, threadId)
+          assert.deepStrictEqual(
+            turns.map(({ items, status }) => [status, items.map((item) => item.type)]),
+            [["completed", ["userMessage", "agentMessage", "userMessage", "agentMessage"]]]
+          )
+          const [, second] = heard
+          assert.include(second?.[0], "the answer")
+          assert.notInclude(second?.[0], "too late?")
+          assert.include(second?.[1], "too late?")
+        })
+      )
+    })
+  )
+
   it.effect("input while a turn runs goes to that turn", () =>
     withServer([[hang]], (connected) =>
       Effect.gen(function* () {

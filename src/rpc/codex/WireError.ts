@@ -75,12 +75,10 @@ export const experimentalRequired = (what: string): WireError =>
   make(Code.invalidRequest, "experimentalApiRequired", `${what} requires experimentalApi capability`, { what })
 
 export const unknownMethod = (method: string, known: Iterable<string>): WireError =>
-  make(
-    Code.methodNotFound,
-    "unknownMethod",
-    `Method not found: \`${method.slice(0, 200)}\`. Known methods: ${Array.from(known).join(", ")}`,
-    { method: method.slice(0, 200) }
-  )
+  make(Code.methodNotFound, "unknownMethod", `Method not found: \`${method.slice(0, 200)}\``, {
+    method: method.slice(0, 200),
+    known: Array.from(known)
+  })
 
 /** Params that do not mean what they say. `field` is the protocol's path to the culprit, empty for the params as a whole. */
 export const invalidParams = (field: string, detail: string): WireError =>

@@ -44,7 +44,7 @@ const refusals = Effect.fnUntraced(function* (stage: Stage) {
 const library = Effect.fnUntraced(function* (stage: Stage) {
   const folder = yield* Effect.mapError(aiSdk, ({ message }) => new Unexpected({ detail: message }))
   const script = join(folder, "turn.mjs")
-  yield* Effect.sync(() => copyFileSync(join(import.meta.dirname, "..", "aiSdkTurn.mjs"), script))
+  yield* Effect.sync(() => copyFileSync(join(import.meta.dirname, "../../../fixtures/clients/ai-sdk-turn.mjs"), script))
   const { code, said } = yield* run(process.execPath, [script, stage.program, stage.home.directory], {
     PATH: `${dirname(process.execPath)}:/usr/bin:/bin`
   })
