@@ -6,19 +6,11 @@
 import { type Finding, finding, type Place } from "./Finding.ts"
 import type { EventOf, RolloutUsage } from "./RolloutEvent.ts"
 import { isEstimate } from "./TokenUsage.ts"
+import { counters } from "./UsageHistory.ts"
 
 export interface UsageCheck {
   readonly step: (event: EventOf<"token_count">, at: Place) => void
 }
-
-const counters = (usage: RolloutUsage) => ({
-  totalTokens: usage.total_tokens,
-  inputTokens: usage.input_tokens,
-  cachedInputTokens: usage.cached_input_tokens,
-  cacheWriteInputTokens: usage.cache_write_input_tokens ?? 0n,
-  outputTokens: usage.output_tokens,
-  reasoningOutputTokens: usage.reasoning_output_tokens
-})
 
 /** What cannot be true of one usage. */
 const impossible = (name: string, usage: RolloutUsage): ReadonlyArray<string> => {

@@ -26,7 +26,8 @@ interface Recorded {
   readonly info: TokenUsageInfo
 }
 
-const counters = (usage: RolloutUsage): TokenUsage => ({
+/** The counters of a record, as everything else names them. */
+export const counters = (usage: RolloutUsage): TokenUsage => ({
   totalTokens: usage.total_tokens,
   inputTokens: usage.input_tokens,
   cachedInputTokens: usage.cached_input_tokens,

@@ -5,12 +5,13 @@
  * The rules are in `domain/RolloutCheck.ts` and `domain/RolloutMending.ts`; here is what other files have to do with a
  * rollout: the base that it goes on from, and the files of the same thread that stand before it.
  */
-import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { Counts, Finding, finding } from "../domain/Finding.ts"
 import { ThreadId } from "../domain/Ids.ts"
 import * as RolloutCheck from "../domain/RolloutCheck.ts"
 import * as RolloutMending from "../domain/RolloutMending.ts"
 import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
+import * as HistoryBases from "./HistoryBases.ts"
 import { type OnLine, type ParsedLine, RolloutParser } from "./RolloutParser.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
 import type { RolloutStoreError, ThreadNotFound } from "./ThreadError.ts"
@@ -81,56 +82,14 @@ const hiddenBy = (files: ReadonlyArray<RolloutRef>, current: RolloutRef): Readon
 const make = Effect.gen(function* () {
   const store = yield* RolloutStore
   const parser = yield* RolloutParser
-
-  const firstMeta = (ref: RolloutRef) =>
-    Effect.suspend(() => {
-      let meta: SessionMeta | null = null
-      const find: OnLine = ({ line }) => {
-        if (line?.record._tag === "SessionMeta") meta = line.record.meta
-        return meta === null
-      }
-      return Effect.map(parser.forEach(store.read(ref), find), () => meta)
-    })
-
-  /** The thread, and those that it was forked from. */
-  const lineage = Effect.fnUntraced(function* (meta: SessionMeta) {
-    const known = new Set([meta.id])
-    for (let parent = meta.forkedFromId; parent !== null && !known.has(parent);) {
-      known.add(parent)
-      const [first] = yield* store.segments(parent)
-      const found: SessionMeta | null = first === undefined ? null : yield* firstMeta(first)
-      parent = found?.forkedFromId ?? null
-    }
-    return known
-  })
-
-  /** Does the file hold a line with the base's last ordinal, ending where the base ends? */
-  const holds = (ref: RolloutRef, base: HistoryBase) =>
-    Effect.suspend(() => {
-      let found = false
-      const look: OnLine = ({ ordinal }, raw) => {
-        const end = raw.offset + raw.length + raw.end.length
-        if (ordinal === base.endOrdinalExclusive - 1) {
-          found = base.endByteOffset === null || end === base.endByteOffset
-        }
-        return !found && (base.endByteOffset === null || end < base.endByteOffset)
-      }
-      return Effect.map(parser.forEach(store.read(ref), look), () => found)
-    })
+  const bases = yield* HistoryBases.make
 
   /** Is the base of the rollout in the store, where restoring looks for it? */
-  const hasBase = Effect.fnUntraced(
-    function* (ref: RolloutRef, meta: SessionMeta, base: HistoryBase) {
-      const threads = new Set([base.threadId, ...(yield* lineage(meta))])
-      const files = (yield* Effect.forEach(threads, store.segments)).flat()
-      const candidates = files.filter(
-        ({ path, segmentId, threadId }) =>
-          (threadId === base.threadId || segmentId === base.threadId) && path !== ref.path
-      )
-      return Option.isSome(yield* Effect.findFirst(candidates, (candidate) => holds(candidate, base)))
-    },
-    Effect.orElseSucceed(() => false)
-  )
+  const hasBase = (ref: RolloutRef, meta: SessionMeta, base: HistoryBase) =>
+    bases.find(base, meta, new Set([ref.path])).pipe(
+      Effect.map((found) => found !== null),
+      Effect.orElseSucceed(() => false)
+    )
 
   const check = Effect.fn("RolloutDoctor.check")(function* (ref: RolloutRef) {
     yield* Effect.annotateCurrentSpan({ threadId: ref.threadId, path: ref.path })

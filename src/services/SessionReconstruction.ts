@@ -4,7 +4,7 @@
  *
  * Nothing is cached and nothing is written: what it returns depends on the bytes alone.
  */
-import { Context, Effect, Layer, Option, type Stream } from "effect"
+import { Context, Effect, Layer, type Stream } from "effect"
 import type { Diagnostic } from "../domain/Diagnostic.ts"
 import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
 import * as ModelContext from "../domain/ModelContext.ts"
@@ -13,6 +13,7 @@ import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
 import { historyMode } from "../domain/ThreadView.ts"
+import * as HistoryBases from "./HistoryBases.ts"
 import { type OnLine, RolloutParser } from "./RolloutParser.ts"
 import { type RolloutRef, type RolloutStat, RolloutStore } from "./RolloutStore.ts"
 import { RolloutUnreadable, type RolloutStoreError, ThreadIdMismatch, type ThreadNotFound } from "./ThreadError.ts"
@@ -96,29 +97,12 @@ interface Projected {
   readonly projection: SessionProjection.SessionProjection
 }
 
-interface Head {
-  readonly meta: SessionMeta | null
-  readonly empty: boolean
-}
-
 const make = Effect.gen(function* () {
   const store = yield* RolloutStore
   const parser = yield* RolloutParser
+  const bases = yield* HistoryBases.make
 
-  const head = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<Head, E> =>
-    Effect.suspend(() => {
-      let meta: SessionMeta | null = null
-      let empty = true
-      const find: OnLine = ({ line }, raw) => {
-        if (raw.length > 0) empty = false
-        if (line?.record._tag !== "SessionMeta") return true
-        meta = line.record.meta
-        return false
-      }
-      return Effect.map(parser.forEach(bytes, find), () => ({ meta, empty }))
-    })
-
-  const ownMeta = (ref: RolloutRef, { meta, empty }: Head) => {
+  const ownMeta = (ref: RolloutRef, { meta, empty }: HistoryBases.Head) => {
     const unreadable = (reason: RolloutUnreadable["reason"], detail: string) =>
       Effect.fail(new RolloutUnreadable({ path: ref.path, reason, line: empty ? null : 1, detail }))
     if (meta === null) {
@@ -138,49 +122,15 @@ const make = Effect.gen(function* () {
       : Effect.succeed({ meta, mode })
   }
 
-  /** Does the file hold the base: a line with the ordinal before its end, ending where the base ends? */
-  const holds = (ref: RolloutRef, base: HistoryBase) =>
-    Effect.suspend(() => {
-      let found = false
-      const look: OnLine = ({ ordinal }, raw) => {
-        const end = raw.offset + raw.length + raw.end.length
-        if (ordinal === base.endOrdinalExclusive - 1) {
-          found = base.endByteOffset === null || end === base.endByteOffset
-        }
-        return !found && (base.endByteOffset === null || end < base.endByteOffset)
-      }
-      return Effect.map(parser.forEach(store.read(ref), look), () => found)
-    })
-
-  /** The thread, and those that it was forked from, nearest first. */
-  const lineage = Effect.fnUntraced(function* (of: SessionMeta) {
-    const known = new Set([of.id])
-    for (let parent = of.forkedFromId; parent !== null && !known.has(parent);) {
-      known.add(parent)
-      const [first] = yield* store.segments(parent)
-      parent = first === undefined ? null : ((yield* head(store.read(first))).meta?.forkedFromId ?? null)
-    }
-    return known
+  /** The rollout that holds the base, with its own first line. */
+  const findBase = Effect.fnUntraced(function* (base: HistoryBase, of: SessionMeta, links: ReadonlyArray<Link>) {
+    const ref = yield* bases.find(base, of, new Set(links.map((link) => link.ref.path)))
+    if (ref === null) return null
+    const { meta } = yield* Effect.catchTag(bases.head(store.read(ref)), "ThreadNotFound", () =>
+      Effect.succeed({ meta: null })
+    )
+    return meta === null ? null : ({ ref, meta, until: base } satisfies Link)
   })
-
-  /** The rollout that holds the base, with its own first line. A base names a thread, or one segment of an ancestor. */
-  const findBase = Effect.fnUntraced(
-    function* (base: HistoryBase, of: SessionMeta, links: ReadonlyArray<Link>) {
-      const visited = new Set(links.map((link) => link.ref.path))
-      const threads = new Set([base.threadId, ...(yield* lineage(of))])
-      const candidates = (yield* Effect.forEach(threads, store.segments))
-        .flat()
-        .filter(({ path, segmentId, threadId }) => {
-          const named = threadId === base.threadId || segmentId === base.threadId
-          return named && !visited.has(path)
-        })
-      const holder = yield* Effect.findFirst(candidates, (candidate) => holds(candidate, base))
-      if (Option.isNone(holder)) return null
-      const { meta } = yield* head(store.read(holder.value))
-      return meta === null ? null : ({ ref: holder.value, meta, until: base } satisfies Link)
-    },
-    Effect.catchTag("ThreadNotFound", () => Effect.succeed(null))
-  )
 
   /** The rollouts of a history, base first. A base that is not there ends the search: what remains is still read. */
   const chain = Effect.fnUntraced(function* (ref: RolloutRef, meta: SessionMeta) {
@@ -251,7 +201,7 @@ const make = Effect.gen(function* () {
   const restore = Effect.fn("SessionReconstruction.restore")(function* (ref: RolloutRef) {
     yield* Effect.annotateCurrentSpan({ threadId: ref.threadId, path: ref.path })
     const stat = yield* store.stat(ref)
-    const own = yield* ownMeta(ref, yield* head(store.read(ref)))
+    const own = yield* ownMeta(ref, yield* bases.head(store.read(ref)))
     const { links, missing } = yield* chain(ref, own.meta)
     const { projected, projection, segments } = yield* project(links, missing, own, store.read)
     return { ref, stat, ...own, meta: projected.meta, segments, projected, projection }
@@ -260,7 +210,7 @@ const make = Effect.gen(function* () {
   return SessionReconstruction.of({
     restore,
     restoreBytes: Effect.fn("SessionReconstruction.restoreBytes")(function* (ref, bytes, stat) {
-      const own = yield* ownMeta(ref, yield* head(bytes))
+      const own = yield* ownMeta(ref, yield* bases.head(bytes))
       const links: ReadonlyArray<Link> = [{ ref, meta: own.meta, until: null }]
       const { projected, projection, segments } = yield* project(links, [], own, () => bytes)
       return { ref, stat, ...own, meta: projected.meta, segments, projected, projection }
