@@ -1,12 +1,12 @@
 /**
  * What slow and dead clients do to the others: 200 WebSocket clients of one server, 20 threads in which turns run all the
- * time, a third of the clients slow or dead for a minute.
+ * time. First all clients are fast, and then a third of them slow or dead for a minute.
  *
  *     npm run load [-- --clients 200 --threads 20 --seconds 60]
  *
  * Every client checks all that it is told: each piece of text in order and once, no event outside its turn, the whole
  * message equal to its pieces and to what was asked for, and no turn without its end. Prints how long events took to
- * reach the fast clients, with and without the others, and the server's memory. Ends with 1 if anything was wrong.
+ * reach the other clients before and after, and the server's memory. Ends with 1 if anything was wrong.
  */
 import { NodeRuntime, NodeWS } from "@effect/platform-node"
 import { Console, Effect, FiberSet, Option, Schema } from "effect"
@@ -24,7 +24,7 @@ const { values } = parseArgs({
     clients: { type: "string", default: "200" },
     threads: { type: "string", default: "20" },
     seconds: { type: "string", default: "60" },
-    /** Seconds with the fast clients alone, before. */
+    /** Seconds in which all clients are fast, before. */
     calm: { type: "string", default: "20" },
     /** Megabytes of heap that the server may have; as many as Node gives it without. */
     heap: { type: "string", default: "" }
@@ -194,6 +194,7 @@ const program = Effect.gen(function* () {
     Effect.sync(() => spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] })),
     (child) =>
       Effect.callback<void>((resume) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
         child.once("exit", () => resume(Effect.void))
         child.kill("SIGTERM")
       })
@@ -257,6 +258,12 @@ const program = Effect.gen(function* () {
     (number) => enter(number, 2),
     { concurrency: 8 }
   )
+  const others = yield* Effect.forEach(
+    Array.from({ length: slowCount }, (_, n) => clientCount - slowCount + n),
+    // More than the system's own buffers take in a minute.
+    (number) => enter(number, 4),
+    { concurrency: 8 }
+  )
   let peak = 0
   const watch = (seconds: number) =>
     Effect.gen(function* () {
@@ -274,22 +281,16 @@ const program = Effect.gen(function* () {
     })
   const calm = yield* watch(Number(values.calm))
 
-  const others = yield* Effect.forEach(
-    Array.from({ length: slowCount }, (_, n) => clientCount - slowCount + n),
-    // More than the system's own buffers take in that time.
-    (number) => enter(number, 8),
-    { concurrency: 8 }
-  )
   for (const [n, client] of others.entries()) {
     client.manner = n % 2 === 0 ? "slow" : "dead"
     client.socket.pause()
   }
-  // A slow one takes what one read brings (64 KB), and then nothing for four seconds: a twelfth of what it is told.
+  // A slow one takes what one read brings (64 KB), and then nothing for half a second: less than it is told.
   const slow = others.filter((client) => client.manner === "slow")
   const dribble = (client: Client) =>
     Effect.forever(
       Effect.andThen(
-        Effect.sleep("4 seconds"),
+        Effect.sleep("500 millis"),
         Effect.sync(() => client.socket.resume())
       )
     )
@@ -321,20 +322,22 @@ const program = Effect.gen(function* () {
   const turnCount = Array.from(driver.followed.values()).reduce((sum, { ended }) => sum + ended, 0)
 
   yield* Console.log(
-    `${clientCount} clients of ${threadCount} threads (fast ones follow 2 each, the others 8), ${turnCount} turns of 20 KB\n`
+    `${clientCount} clients of ${threadCount} threads (fast ones follow 2 each, the others 4), ${turnCount} turns of 20 KB\n`
   )
   yield* Console.log(
     `${"".padEnd(34)}${"p50".padStart(10)}${"p99".padStart(10)}${"pieces".padStart(12)}${"memory".padStart(10)}`
   )
-  yield* Console.log(row(`${fast.length} fast clients alone`, calm.latencies, calm.peak))
-  yield* Console.log(row(`with ${slow.length} slow and ${dead.length} dead ones`, loaded.latencies, loaded.peak))
+  yield* Console.log(row(`${fast.length} of them, while all are fast`, calm.latencies, calm.peak))
+  yield* Console.log(row(`the same, ${slow.length} slow and ${dead.length} dead`, loaded.latencies, loaded.peak))
   yield* Console.log(
     `\nserver's peak ${Math.round(memoryOf(child, "VmHWM"))} MB; ${slow.reduce((sum, client) => sum + client.joins, 0)} texts reached slow clients joined; ` +
       `${closedSlow.length} slow and ${dead.filter((client) => client.closed !== null).length} dead ones were let go (${Array.from(new Set([...closedSlow, ...dead].map((client) => client.closed ?? "still open"))).join("; ")})`
   )
-  if (problems.length + unfinished.length + lost.length > 0) {
+  const died = child.exitCode !== null || child.signalCode !== null
+  if (died || problems.length + unfinished.length + lost.length > 0) {
     return yield* new LoadFailed({
       reason: [
+        ...(died ? [`the server ended with ${child.exitCode ?? child.signalCode}`] : []),
         ...problems.slice(0, 10),
         ...unfinished.map((client) => `client ${client.number} never saw the end of its turn`),
         ...lost.map((client) => `fast client ${client.number} was closed: ${client.closed}`)

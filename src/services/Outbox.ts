@@ -23,7 +23,7 @@ export interface OutboxOptions {
   readonly capacity?: number
   /** Entries at which the client is given up. Default 4096. */
   readonly overflow?: number
-  /** Characters that events may hold before the client is given up; one may have more. Default 4 million. */
+  /** Characters that the events of a client that has fallen behind may hold before it is given up. Default 4 million. */
   readonly maxText?: number
   /** How long something may wait without the client taking anything before it is given up. Default 1 minute. */
   readonly patience?: Duration.Input
@@ -162,7 +162,8 @@ export const make = Effect.fnUntraced(function* (
     push: (entry) => {
       if (gone) return false
       const size = Queue.sizeUnsafe(queue)
-      const tooMuch = size > 0 && waitingText + textOf(entry) > maxText
+      // One that takes what there is may be told of something large, and of more than one.
+      const tooMuch = size >= joinAbove && waitingText + textOf(entry) > maxText
       if (!tooMuch && joins(entry)) {
         waitingText += textOf(entry)
         return true

@@ -109,7 +109,7 @@ describe("an outbox", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("is given up when too much text waits, joined or not; what comes alone may be of any size", () =>
+  it.effect("is given up when it has fallen behind and too much text waits, joined or not", () =>
     Effect.gen(function* () {
       for (const item of ["x", "y"]) {
         const outbox = yield* Outbox.make({ capacity: 2, maxText: 1000 })
@@ -120,6 +120,8 @@ describe("an outbox", () => {
         assert.isFalse(outbox.push(text(0, "x", "0".repeat(600))))
         yield* outbox.givenUp
       }
+      const brisk = yield* Outbox.make({ maxText: 1000 })
+      for (let n = 0; n < 3; n++) assert.isTrue(brisk.push(text(0, "x", "0".repeat(5000))))
     }).pipe(Effect.scoped)
   )
 
