@@ -79,8 +79,8 @@ export type RolloutUsage = typeof Usage.Type
 
 const TokenCountEvent = Schema.Struct({
   ...tag("token_count"),
-  /** Ours: no response was counted, the total of before a revert is carried over. */
-  carried_over: opt(Schema.Boolean),
+  /** Ours: no response was counted, the total of before a revert is carried over; the id of the thread that was reverted. */
+  carried_over: opt(Schema.String),
   info: opt(
     Schema.Struct({
       total_token_usage: Usage,

@@ -369,10 +369,13 @@ export const compacted = (
  * The total that a thread had before a revert, where the turns that are left out spent some of it. `last` is that of the
  * last response that is kept; nothing was counted anew.
  */
-export const carriedUsage = ({ last, modelContextWindow, total }: Omit<UsageRecord, "turn">): RecordDraft =>
+export const carriedUsage = (
+  threadId: ThreadId,
+  { last, modelContextWindow, total }: Omit<UsageRecord, "turn">
+): RecordDraft =>
   event({
     type: "token_count",
-    carried_over: true,
+    carried_over: threadId,
     info: {
       total_token_usage: counters(total),
       last_token_usage: counters(last),

@@ -52,7 +52,9 @@ export const make = (meta: SessionMeta): UsageHistory => {
     const last = counters(info.last_token_usage)
     // A guess that replaced the ledger stays in every later sum.
     estimatedTotal = estimatedTotal || isEstimate(total)
-    if (event.carried_over === true) return carryOver(total)
+    // After a fork reverted turns of its own, part of what it carries over is its own.
+    if (!own && event.carried_over !== meta.id) inherited = total
+    if (typeof event.carried_over === "string") return carryOver(total)
     latest = {
       serial: turns.activeTurn(),
       info: {
@@ -64,7 +66,6 @@ export const make = (meta: SessionMeta): UsageHistory => {
     }
     if (records.at(-1)?.serial === latest.serial) records.pop()
     records.push(latest)
-    if (!own) inherited = total
   }
 
   /** A revert left out what some of it was spent on: the total is as before, everything else as recorded. */

@@ -46,7 +46,7 @@ const restated = (
     total === undefined || Equal.equals(info?.total ?? zero, total)
       ? []
       : [
-          TurnLines.carriedUsage({
+          TurnLines.carriedUsage(before.meta.id, {
             last: info?.last ?? zero,
             total,
             modelContextWindow: info?.modelContextWindow ?? null

@@ -272,9 +272,9 @@ describe("in any order of events", () => {
 })
 
 describe("a total that is carried over", () => {
-  const carried = (total: object, last: object): Step =>
+  const carried = (total: object, last: object, by = "9c53aaaa-0000-4000-8000-000000000001"): Step =>
     event("token_count", {
-      carried_over: true,
+      carried_over: by,
       info: { total_token_usage: total, last_token_usage: last, model_context_window: null }
     })
   const more = { ...some, input_tokens: 890, total_tokens: 920 }
@@ -293,6 +293,16 @@ describe("a total that is carried over", () => {
   it("belongs to nobody when nothing is kept that was spent", () => {
     assert.deepStrictEqual(short([carried(more, none)]), [null, 920n, 0n])
     assert.deepStrictEqual(short([carried(more, none), ...turn("T1", 1040)]), [TurnId.make("T1"), 1040n, lastOf(1040)])
+  })
+
+  it("is what a fork inherits, but for what the fork itself has spent", () => {
+    const reverted = carried(more, none)(script(turn("T1", 120)))
+    const forked = project(reverted.fork()).usage
+    assert.deepStrictEqual([forked?.inherited?.totalTokens, forked?.info.total.totalTokens], [920n, 920n])
+    const fork = "9c53aaaa-0000-4000-8000-000000000009"
+    const later = { ...more, total_tokens: 1000 }
+    const itself = project(carried(later, none, fork)(reverted.fork({ threadId: fork }))).usage
+    assert.deepStrictEqual([itself?.inherited?.totalTokens, itself?.info.total.totalTokens], [920n, 1000n])
   })
 
   it("outlives a rollback", () => {
