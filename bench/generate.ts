@@ -7,15 +7,10 @@
  *
  * Prints one JSON object: what was written, and what a reader must find at the end of it.
  */
-import { closeSync, mkdirSync, openSync, utimesSync, writeSync } from "node:fs"
-import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
-import { type Chance, makeChance } from "./lib/chance.ts"
-import { type Kind, kinds, makeRollout, type RolloutOptions, type RolloutSummary } from "./lib/rollouts.ts"
-
-const chunkBytes = 4 << 20
-const newest = Date.UTC(2026, 0, 5, 9)
-const day = 86_400_000
+import { makeChance } from "./lib/chance.ts"
+import { newest, rolloutPath, writeRollout, writeSessions } from "./lib/inputs.ts"
+import { type Kind, kinds } from "./lib/rollouts.ts"
 
 const fail = (message: string): never => {
   console.error(message)
@@ -23,35 +18,6 @@ const fail = (message: string): never => {
   console.error("       node bench/generate.ts --sessions N --home DIR [--kb LOW-HIGH] [--seed N]")
   console.error(`kinds: ${kinds.join(", ")}`)
   process.exit(1)
-}
-
-const rolloutPath = (home: string, startedAt: number, threadId: string) => {
-  const time = new Date(startedAt).toISOString().slice(0, 19)
-  const folder = join(home, "sessions", ...time.slice(0, 10).split("-"))
-  return join(folder, `rollout-${time.replaceAll(":", "-")}-${threadId}.jsonl`)
-}
-
-const write = (path: string, chance: Chance, options: RolloutOptions): RolloutSummary => {
-  mkdirSync(dirname(path), { recursive: true })
-  const file = openSync(path, "w")
-  const lines = makeRollout(chance, options)
-  let chunk: Array<string> = []
-  let size = 0
-  const flush = () => {
-    if (chunk.length > 0) writeSync(file, chunk.join(""))
-    chunk = []
-    size = 0
-  }
-  for (let step = lines.next(); ; step = lines.next()) {
-    if (step.done === true) {
-      flush()
-      closeSync(file)
-      return step.value
-    }
-    chunk.push(step.value)
-    size += step.value.length
-    if (size > chunkBytes) flush()
-  }
 }
 
 const { values } = parseArgs({
@@ -79,7 +45,7 @@ const oneRollout = () => {
   const threadId = chance.uuid(newest)
   const home = values.home === undefined ? undefined : rolloutPath(values.home, newest, threadId)
   const path = values.out ?? home ?? fail("where to? --out FILE or --home DIR")
-  const summary = write(path, chance, {
+  const summary = writeRollout(path, chance, {
     kind,
     threadId,
     startedAt: newest,
@@ -90,27 +56,12 @@ const oneRollout = () => {
   console.log(JSON.stringify({ path, threadId, kind, ...summary }))
 }
 
-/** Many small sessions, the newest first, over at most 120 days. */
 const manySessions = (count: number, home: string) => {
-  const [low = 0, high = 0] = values.kb.split("-").map((text) => numberOf("kb", text))
-  const interval = Math.floor(day / Math.max(5, Math.ceil(count / 120)))
-  let bytes = 0
-  let lines = 0
-  const threadIds = Array.from({ length: count }, (_, index) => {
-    const startedAt = newest - index * interval
-    const threadId = chance.uuid(startedAt)
-    const path = rolloutPath(home, startedAt, threadId)
-    const size = chance.between(low * 1000, high * 1000)
-    const summary = write(path, chance, { kind, threadId, startedAt, bytes: size, lineBytes: 0, small: true })
-    const modifiedAt = startedAt / 1000 + 600
-    utimesSync(path, modifiedAt, modifiedAt)
-    bytes += summary.bytes
-    lines += summary.lines
-    return threadId
-  })
-  console.log(
-    JSON.stringify({ home, kind, sessions: count, bytes, lines, newest: threadIds[0], oldest: threadIds.at(-1) })
-  )
+  const [low = 0, high = 0] = values.kb.split("-").map((text) => numberOf("kb", text) * 1000)
+  const rollouts = writeSessions(home, chance, { count, kind, low, high })
+  const sum = (key: "bytes" | "lines") => rollouts.reduce((total, { summary }) => total + summary[key], 0)
+  const ends = { newest: rollouts[0]?.threadId, oldest: rollouts.at(-1)?.threadId }
+  console.log(JSON.stringify({ home, kind, sessions: count, bytes: sum("bytes"), lines: sum("lines"), ...ends }))
 }
 
 if (values.sessions === undefined) oneRollout()

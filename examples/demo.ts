@@ -19,7 +19,7 @@ import {
   Terminal
 } from "effect"
 import { Socket } from "effect/socket"
-import * as Server from "../src/cli/Server.ts"
+import * as SocketServer from "../src/cli/SocketServer.ts"
 import { isRecord, type JsonRecord, own, parseExact } from "../src/domain/Json.ts"
 
 /** A client that prints what it sends and what it receives. */
@@ -132,9 +132,10 @@ const demo = Effect.gen(function* () {
   yield* fs.copy(sample, home)
 
   const listening = yield* Deferred.make<string>()
-  yield* Server.run(
+  yield* SocketServer.serve(
     { _tag: "WebSocket", host: "127.0.0.1", port: 0 },
     { home, overrides: [], cwd: home, agent: "echo" },
+    { _tag: "Open" },
     (url) => Deferred.succeed(listening, url)
   ).pipe(Effect.forkScoped)
   const url = yield* Deferred.await(listening)

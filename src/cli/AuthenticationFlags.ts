@@ -1,15 +1,12 @@
 /**
  * The flags that say who may connect; their names, meaning and refusals are those of `codex app-server`.
  *
- * Secrets come from files, never from the command line, where other users of the machine could read them. They are read
- * once, at the start.
+ * Secrets come from files, never from the command line, where other users of the machine could read them
+ * (`AuthenticationSecrets.ts`).
  */
-import { NodeCrypto } from "@effect/platform-node"
-import { Effect, FileSystem, Layer, Option, Redacted, Result, Schema } from "effect"
+import { Option, Result, Schema } from "effect"
 import { Flag } from "effect/cli"
-import { Digest } from "effect/crypto"
 import { Hex } from "effect/encoding"
-import { Authenticator, minSecretBytes } from "../rpc/codex/Authentication.ts"
 
 /** The flags do not fit together. */
 export class InvalidAuthentication extends Schema.TaggedError<InvalidAuthentication>()("InvalidAuthentication", {
@@ -45,24 +42,6 @@ export class InvalidAuthentication extends Schema.TaggedError<InvalidAuthenticat
         return "`--ws-max-clock-skew-seconds` must not be negative"
       case "notForStdio":
         return "`--ws-auth` is for `--listen ws://IP:PORT` and `--listen unix://PATH`; whoever starts the program owns its standard input"
-    }
-  }
-}
-
-/** A file with a secret cannot be used. Its contents are not told. */
-export class SecretUnavailable extends Schema.TaggedError<SecretUnavailable>()("SecretUnavailable", {
-  file: Schema.String,
-  reason: Schema.Literals(["unreadable", "empty", "tooShort"]),
-  detail: Schema.String
-}) {
-  override get message(): string {
-    switch (this.reason) {
-      case "unreadable":
-        return `failed to read websocket auth secret ${this.file}: ${this.detail}`
-      case "empty":
-        return `websocket auth secret ${this.file} must not be empty`
-      case "tooShort":
-        return `signed websocket bearer secret ${this.file} must be at least ${minSecretBytes} bytes`
     }
   }
 }
@@ -167,41 +146,3 @@ export const parse = (given: Given): Result.Result<Authentication, InvalidAuthen
     maxClockSkewSeconds: Option.getOrUndefined(skew)
   })
 }
-
-const readSecret = Effect.fnUntraced(function* (file: string) {
-  const fs = yield* FileSystem.FileSystem
-  const unreadable = (detail: string) => new SecretUnavailable({ file, reason: "unreadable", detail })
-  const bytes = yield* Effect.mapError(fs.readFile(file), (error) => unreadable(error.reason._tag))
-  const text = yield* Effect.try({
-    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim(),
-    catch: () => unreadable("it is not UTF-8")
-  })
-  if (text === "") return yield* new SecretUnavailable({ file, reason: "empty", detail: "" })
-  return new TextEncoder().encode(text)
-})
-
-const make = Effect.fnUntraced(function* (authentication: Authentication) {
-  switch (authentication._tag) {
-    case "Open":
-      return Authenticator.layerOpen
-    case "TokenDigest":
-      return Authenticator.layerCapabilityToken(authentication.sha256)
-    case "TokenFile": {
-      const digest = yield* Digest.Digest
-      const token = yield* readSecret(authentication.file)
-      return Authenticator.layerCapabilityToken(yield* Effect.orDie(digest.digest(Digest.sha256, token)))
-    }
-    case "SignedBearer": {
-      const { secretFile: file, ...claims } = authentication
-      const secret = yield* readSecret(file)
-      if (secret.length < minSecretBytes) return yield* new SecretUnavailable({ file, reason: "tooShort", detail: "" })
-      return Authenticator.layerSignedBearer({ ...claims, secret: Redacted.make(secret) })
-    }
-  }
-})
-
-/** The authenticator that the flags ask for; reads the secret's file. */
-export const layer = (
-  authentication: Authentication
-): Layer.Layer<Authenticator, SecretUnavailable, FileSystem.FileSystem> =>
-  Layer.unwrap(make(authentication)).pipe(Layer.provide(NodeCrypto.layerDigest))

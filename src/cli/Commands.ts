@@ -7,10 +7,10 @@ import { Console, Effect, type Option, Result } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as AuthenticationFlags from "./AuthenticationFlags.ts"
 import { peoplesCommands } from "./CommandGroups.ts"
+import { fail } from "./Failure.ts"
 import * as Host from "./Host.ts"
 import * as ListenAddress from "./ListenAddress.ts"
-import { codexHome, color, fail, root } from "./Root.ts"
-import * as Server from "./Server.ts"
+import { codexHome, color, root } from "./Root.ts"
 
 const listen = (byDefault: string) =>
   Flag.String("listen").pipe(
@@ -34,11 +34,17 @@ const start = Effect.fnUntraced(function* (
     return yield* fail(new AuthenticationFlags.InvalidAuthentication({ reason: "notForStdio" }), 1)
   }
   const home = yield* Host.codexHome(flags.codexHome)
-  const options = { home, overrides: config, cwd: yield* Host.workingDirectory, agent, authentication }
-  return yield* Server.run(address.success, options, (url) => announce(url, home)).pipe(
-    Effect.catchTag(["ListenFailed", "ClientTooSlow", "SecretUnavailable"], (error) => fail(error, 1))
-  )
+  const options = { home, overrides: config, cwd: yield* Host.workingDirectory, agent }
+  if (address.success._tag === "Stdio") {
+    const { serve } = yield* Effect.promise(() => import("./StdioServer.ts"))
+    return yield* serve(options)
+  }
+  const { serve } = yield* Effect.promise(() => import("./SocketServer.ts"))
+  return yield* serve(address.success, options, authentication, (url) => announce(url, home))
 })
+
+/** Where a WebSocket server listens, alone on its line: programs read it. */
+const announceUrl = (url: string): Effect.Effect<void> => Console.error(`listening on ${url}`)
 
 const stdioUrl = "stdio://"
 
@@ -55,7 +61,7 @@ const appServer = Command.make(
   (flags) =>
     flags.stdio && flags.listen !== stdioUrl
       ? fail({ message: "--stdio and --listen cannot be used together" }, 2)
-      : start(flags, Server.announceUrl)
+      : start(flags, announceUrl)
 ).pipe(Command.withDescription("Serve the Codex app-server protocol, in place of `codex app-server`"))
 
 const serve = Command.make(
@@ -64,7 +70,7 @@ const serve = Command.make(
   (flags) =>
     start(flags, (url, home) =>
       Effect.andThen(
-        Server.announceUrl(url),
+        announceUrl(url),
         Console.error(`threads of ${home}\nattach with: codex --remote ${url}\nstop with Ctrl-C`)
       )
     )

@@ -6,7 +6,7 @@ import { Console, Effect, Layer, Stdio } from "effect"
 import { CliOutput, Command, TerminalCapabilities } from "effect/cli"
 import { VERSION } from "../domain/Version.ts"
 import { rethread } from "./Commands.ts"
-import { CommandFailed } from "./Root.ts"
+import { CommandFailed } from "./Failure.ts"
 
 const presenter: CliOutput.Presenter = {
   present: (event) => {

@@ -3,7 +3,6 @@
  * second one ends it at once, with the code that shells give to a death by that signal.
  */
 import { Cause, Effect, Exit, Runtime } from "effect"
-import { CliError } from "effect/cli"
 import { constants } from "node:os"
 
 /** How long an orderly end may take. Nothing that is written as it should be takes so long. */
@@ -11,19 +10,15 @@ const patience = "9 seconds"
 
 const signals = ["SIGINT", "SIGTERM"] as const
 
-/** As Codex: 2 for a command line that is none, 1 for what fails without a code of its own. */
-const exitCodeOf = (error: unknown): number => {
-  const code = Runtime.getErrorExitCode(error)
-  return code === 1 && CliError.isCliError(error) ? 2 : code
-}
-
 /** An interruption is what a signal asks for; a command may have set another code for it. */
-const teardown: Runtime.Teardown = (exit, onExit) =>
-  onExit(
-    Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
-      ? Number(process.exitCode ?? 0)
-      : exitCodeOf(Cause.squash(exit.cause))
-  )
+const teardownWith =
+  (exitCodeOf: (error: unknown) => number): Runtime.Teardown =>
+  (exit, onExit) =>
+    onExit(
+      Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
+        ? Number(process.exitCode ?? 0)
+        : exitCodeOf(Cause.squash(exit.cause))
+    )
 
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 
@@ -50,5 +45,6 @@ const run = Runtime.makeRunMain(({ fiber, teardown }) => {
   })
 })
 
-/** Runs the effect as the whole program. */
-export const runMain = <A, E>(effect: Effect.Effect<A, E>): void => run(effect, { teardown })
+/** Runs the effect as the whole program. What fails ends it with its own code, or 1. */
+export const runMain = <A, E>(effect: Effect.Effect<A, E>, exitCodeOf = Runtime.getErrorExitCode): void =>
+  run(effect, { teardown: teardownWith(exitCodeOf) })

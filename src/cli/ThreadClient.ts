@@ -3,9 +3,9 @@
  *
  * Whatever an agent asks leave for is declined: nobody sits here to answer.
  */
-import { NodeServices, NodeWS } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeWS from "@effect/platform-node/NodeWS"
 import { Effect, Layer, Option, Schema } from "effect"
-import { Flag } from "effect/cli"
 import { VERSION } from "../domain/Version.ts"
 import { CannotAnswer, CodexClient, type ConnectionLost, type HandshakeFailed } from "../rpc/client/index.ts"
 import * as Server from "./Server.ts"
@@ -16,12 +16,6 @@ export class InvalidRemote extends Schema.TaggedError<InvalidRemote>()("InvalidR
     return `unsupported --remote URL ${JSON.stringify(this.input)}: expected ws://HOST:PORT, wss://HOST or unix:///PATH`
   }
 }
-
-export const remote = Flag.String("remote").pipe(
-  Flag.withMetavar("URL"),
-  Flag.withDescription("The server to ask instead of the home: ws://…, wss://… or unix:///PATH"),
-  Flag.optional
-)
 
 const unattended = "nobody is there to answer: this is a command that runs by itself"
 

@@ -42,6 +42,12 @@ export const last = Flag.Boolean("last").pipe(
   Flag.withDefault(false)
 )
 
+export const remote = Flag.String("remote").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription("The server to ask instead of the home: ws://…, wss://… or unix:///PATH"),
+  Flag.optional
+)
+
 /** Is it a path, not an id? */
 const isPath = (input: string): boolean => /[/\\]|\.jsonl(\.zst)?$/.test(input)
 

@@ -1,11 +1,18 @@
 /**
- * The program's entry. Logs go to standard error.
+ * The program's entry. It loads what the command line needs, and nothing else.
  */
-import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer, Logger } from "effect"
-import { program } from "./Program.ts"
-import * as Signals from "./Signals.ts"
+import { VERSION } from "../domain/Version.ts"
+import * as StdioArguments from "./StdioArguments.ts"
 
-const stderrLogger = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+const args = process.argv.slice(2)
+const plain = StdioArguments.parse(args)
 
-Signals.runMain(program.pipe(Effect.provide(Layer.merge(NodeServices.layer, stderrLogger))))
+if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
+  process.stdout.write(`rethread v${VERSION}\n`)
+} else if (plain === null) {
+  const { run } = await import("./CommandLine.ts")
+  run()
+} else {
+  const { run } = await import("./StdioServer.ts")
+  run(plain)
+}

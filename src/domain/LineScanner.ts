@@ -4,6 +4,7 @@
  * The one hot loop of reading: plain code on bytes, no allocation but a view per line. A line longer
  * than the limit is never held in memory. Measured in docs/performance.md ("Reading").
  */
+import { searchable } from "./ByteSearch.ts"
 
 /** Default for the longest line that is read, in bytes: four times the largest message that the wire accepts. */
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -24,9 +25,15 @@ export interface RawLine {
   readonly bytes: Uint8Array | null
 }
 
+/**
+ * Is shown a line first, as a range of bytes; `line` and `offset` as in a {@link RawLine}. True when it has taken all that
+ * it needs: then the line is not handed out. It is not shown a line without an end, with a carriage return or too long.
+ */
+export type Skim = (bytes: Uint8Array, from: number, to: number, line: number, offset: number) => boolean
+
 /** Feed chunks to `push`, then call `finish` once. */
 export interface LineScanner {
-  readonly push: (chunk: Uint8Array, onLine: (line: RawLine) => void) => void
+  readonly push: (chunk: Uint8Array, onLine: (line: RawLine) => void, skim?: Skim) => void
   /** Hands out a last line without an end, if there is one. */
   readonly finish: (onLine: (line: RawLine) => void) => void
 }
@@ -43,7 +50,13 @@ export const makeLineScanner = (maxLineBytes: number = MAX_LINE_BYTES): LineScan
   let held = 0
   let lastHeld = 0
 
-  const emit = (tail: Uint8Array, terminated: boolean, onLine: (line: RawLine) => void) => {
+  const next = (size: number, terminated: boolean) => {
+    offset += size + (terminated ? 1 : 0)
+    if (held > 0) pieces = []
+    held = 0
+  }
+
+  const emit = (tail: Uint8Array, terminated: boolean, onLine: (line: RawLine) => void, skim?: Skim) => {
     const size = held + tail.length
     const tooLong = size > maxLineBytes
     const last = tail.length > 0 ? tail[tail.length - 1] : lastHeld
@@ -64,19 +77,26 @@ export const makeLineScanner = (maxLineBytes: number = MAX_LINE_BYTES): LineScan
       }
     }
     line++
-    onLine({ line, offset, length, end: crlf ? "\r\n" : terminated ? "\n" : "", bytes })
-    offset += size + (terminated ? 1 : 0)
-    pieces = []
-    held = 0
+    const isSkimmed =
+      skim !== undefined && bytes !== null && terminated && !crlf && skim(bytes, 0, length, line, offset)
+    if (!isSkimmed) onLine({ line, offset, length, end: crlf ? "\r\n" : terminated ? "\n" : "", bytes })
+    next(size, terminated)
   }
 
   return {
-    push: (chunk, onLine) => {
+    push: (chunk, onLine, skim) => {
+      const search = searchable(chunk)
       let start = 0
       while (start < chunk.length) {
-        const end = chunk.indexOf(NEWLINE, start)
+        const end = search.indexOf(NEWLINE, start)
         if (end < 0) break
-        emit(chunk.subarray(start, end), true, onLine)
+        const isWhole = held === 0 && end - start <= maxLineBytes && chunk[end - 1] !== RETURN
+        if (skim !== undefined && isWhole && skim(chunk, start, end, line + 1, offset)) {
+          line++
+          next(end - start, true)
+        } else {
+          emit(chunk.subarray(start, end), true, onLine, isWhole ? undefined : skim)
+        }
         start = end + 1
       }
       if (start < chunk.length) {

@@ -5,18 +5,13 @@
  * items are read when a turn needs them. Items are filed under the turn they belong to, so that a
  * rollback takes from the model exactly what it takes from the user. Source: docs/codex.md, "Model context".
  */
+import { type FiledLine, FiledLines, type LinePlace } from "./FiledLines.ts"
 import { type JsonRecord, own } from "./Json.ts"
-import type { RolloutLine } from "./RolloutLine.ts"
+import type { ResponseItem, RolloutLine } from "./RolloutLine.ts"
 import { isFromUser } from "./Said.ts"
 import type { TurnHistory, TurnSerial } from "./TurnHistory.ts"
 
-/** Where a line is: the rollout (of a chain of them, base first), the line's number, its bytes. */
-export interface LinePlace {
-  readonly segment: number
-  readonly line: number
-  readonly offset: number
-  readonly length: number
-}
+export type { LinePlace } from "./FiledLines.ts"
 
 /** One part of the model's input. `summary`: a compaction's text, sent as a user message. */
 export interface ContextEntry {
@@ -31,19 +26,22 @@ export interface ModelContext {
   readonly entries: ReadonlyArray<ContextEntry>
 }
 
+/** An item that was only glanced at: its type, and who speaks in a message (null in another item). */
+export interface GlancedItem {
+  readonly type: string
+  readonly role: string | null
+}
+
 /** The fold. Step it after the turn history has seen the line. */
 export interface ContextHistory {
   readonly step: (line: RolloutLine, segment: number, turns: TurnHistory) => void
+  /** Files an item that was glanced at; `role` is `user` only for what a user said. */
+  readonly glanced: (item: GlancedItem, at: LinePlace, turns: TurnHistory) => void
+  /** Hears of an event by its type. */
+  readonly heard: (type: string, turns: TurnHistory) => void
   /** Is the conversation of an implied turn waiting for the agent (a question or a tool call without an answer)? */
   readonly awaitsAgent: (turns: TurnHistory) => boolean
   readonly result: (turns: TurnHistory) => ModelContext
-}
-
-interface Filed {
-  readonly serial: TurnSerial | null
-  readonly kind: "item" | "summary" | "replacement"
-  readonly fromUser: boolean
-  readonly at: LinePlace
 }
 
 /** Who spoke last in a turn: `asks` when the agent has the next word. */
@@ -56,10 +54,10 @@ const isToolItem = (type: string): boolean => type.endsWith("_call") || type.end
 
 /** An empty context. */
 export const make = (): ContextHistory => {
-  const filed: Array<Filed> = []
+  const filed = new FiledLines()
   // In history without explicit turns a user's item comes just before the event that opens its turn. Until that comes,
   // it is filed under the turn before.
-  let early: Array<Filed> = []
+  let early: ReadonlyArray<FiledLine> = []
   const lastWords: Array<LastWord> = []
 
   const say = (asks: boolean, serial: TurnSerial | null) => {
@@ -67,7 +65,8 @@ export const make = (): ContextHistory => {
     lastWords.push({ serial, asks })
   }
 
-  const fileEarly = (serialOf: (entry: Filed) => TurnSerial | null) => {
+  const fileEarly = (serialOf: (entry: FiledLine) => TurnSerial | null) => {
+    if (early.length === 0) return
     for (const entry of early) {
       const serial = serialOf(entry)
       filed.push({ ...entry, serial })
@@ -76,50 +75,58 @@ export const make = (): ContextHistory => {
     early = []
   }
 
+  const glanced = ({ role, type }: GlancedItem, at: LinePlace, turns: TurnHistory) => {
+    const serial = turns.activeTurn()
+    const fromUser = role === "user"
+    if (fromUser && !turns.inExplicitTurn()) {
+      early = [...early, { serial, kind: "item", fromUser, at }]
+      return
+    }
+    fileEarly(() => serial)
+    filed.push({ serial, kind: "item", fromUser, at })
+    if (fromUser || isToolItem(type)) say(true, serial)
+    else if (role === "assistant") say(false, serial)
+  }
+
+  const heard = (type: string, turns: TurnHistory) => {
+    const ends = type === "agent_message" || type === "turn_aborted" || type === "task_complete"
+    // What was put in between turns is not part of the next: that one told of its beginning.
+    if (type === "task_started" || type === "thread_rolled_back") fileEarly((entry) => entry.serial)
+    if (type !== "user_message" && !ends) return
+    const serial = turns.activeTurn()
+    fileEarly(() => serial)
+    if (ends) say(false, serial)
+  }
+
   return {
+    glanced,
+    heard,
     step: (line, segment, turns) => {
-      const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
       const record = line.record
-      const serial = turns.activeTurn()
-      const active = () => serial
+      const at = () => ({ segment, line: line.line, offset: line.offset, length: line.length })
       switch (record._tag) {
         case "ResponseItem":
+          return glanced(heardIn(record.item), at(), turns)
         case "BareItem": {
-          const { item, type } = record.item
-          const fromUser = isFromUser(item)
-          if (record._tag === "ResponseItem" && fromUser && !turns.inExplicitTurn()) {
-            early.push({ serial, kind: "item", fromUser, at })
-            return
-          }
-          fileEarly(active)
-          filed.push({ serial, kind: "item", fromUser, at })
-          if (fromUser || isToolItem(type)) say(true, serial)
-          else if (type === "message" && own(item, "role") === "assistant") say(false, serial)
-          return
-        }
-        case "Glanced": {
-          const { role, type } = record
-          fileEarly(active)
-          filed.push({ serial, kind: "item", fromUser: false, at })
-          if (isToolItem(type)) say(true, serial)
+          const { role, type } = heardIn(record.item)
+          const serial = turns.activeTurn()
+          fileEarly(() => serial)
+          filed.push({ serial, kind: "item", fromUser: role === "user", at: at() })
+          if (role === "user" || isToolItem(type)) say(true, serial)
           else if (role === "assistant") say(false, serial)
           return
         }
+        case "Glanced":
+          return glanced(record, at(), turns)
         case "Compacted": {
-          fileEarly(active)
+          const serial = turns.activeTurn()
+          fileEarly(() => serial)
           const replaced = Array.isArray(record.compacted.replacement_history)
-          filed.push({ serial, kind: replaced ? "replacement" : "summary", fromUser: true, at })
+          filed.push({ serial, kind: replaced ? "replacement" : "summary", fromUser: true, at: at() })
           return
         }
-        case "Event": {
-          const { type } = record.event
-          const ends = type === "agent_message" || type === "turn_aborted" || type === "task_complete"
-          // What was put in between turns is not part of the next: that one told of its beginning.
-          if (type === "task_started" || type === "thread_rolled_back") fileEarly((entry) => entry.serial)
-          if (type === "user_message" || ends) fileEarly(active)
-          if (ends) say(false, serial)
-          return
-        }
+        case "Event":
+          return heard(record.event.type, turns)
         case "SessionMeta":
         case "TurnContext":
         case "Ignored":
@@ -129,23 +136,53 @@ export const make = (): ContextHistory => {
     awaitsAgent: (turns) =>
       early.length > 0 || lastWords.findLast(({ serial }) => serial === null || turns.survives(serial))?.asks === true,
     result: (turns) => {
-      let base: LinePlace | null = null
-      let kept: Array<Filed> = []
-      for (const entry of [...filed, ...early]) {
-        if (entry.serial !== null && !turns.survives(entry.serial)) continue
-        if (entry.kind === "replacement") {
-          base = entry.at
-          kept = []
-        } else {
-          if (entry.kind === "summary") kept = kept.filter((earlier) => earlier.fromUser && earlier.kind === "item")
-          kept.push(entry)
+      // What is asked for later is what it was now.
+      const count = filed.length
+      const waiting = early
+      const survives = turns.survivors()
+      let made: ModelContext | null = null
+      const known = () => (made ??= contextOf(filed, count, waiting, survives))
+      return {
+        get base() {
+          return known().base
+        },
+        get entries() {
+          return known().entries
         }
       }
-      return {
-        base,
-        entries: kept.map((entry) => ({ kind: entry.kind === "summary" ? "summary" : "item", at: entry.at }))
-      }
     }
+  }
+}
+
+/** Who speaks in an item; a user only where a person said it. */
+const heardIn = ({ item, type }: ResponseItem): GlancedItem => {
+  if (isFromUser(item)) return { type, role: "user" }
+  return { type, role: type === "message" && own(item, "role") === "assistant" ? "assistant" : null }
+}
+
+const contextOf = (
+  filed: FiledLines,
+  count: number,
+  early: ReadonlyArray<FiledLine>,
+  survives: (serial: TurnSerial) => boolean
+): ModelContext => {
+  let base: LinePlace | null = null
+  let kept: Array<FiledLine> = []
+  const add = (entry: FiledLine) => {
+    if (entry.serial !== null && !survives(entry.serial)) return
+    if (entry.kind === "replacement") {
+      base = entry.at
+      kept = []
+      return
+    }
+    if (entry.kind === "summary") kept = kept.filter((earlier) => earlier.fromUser && earlier.kind === "item")
+    kept.push(entry)
+  }
+  for (let index = 0; index < count; index++) add(filed.at(index))
+  for (const entry of early) add(entry)
+  return {
+    base,
+    entries: kept.map((entry) => ({ kind: entry.kind === "summary" ? "summary" : "item", at: entry.at }))
   }
 }
 

@@ -53,6 +53,34 @@ export type Notification = {
   readonly [M in NotificationMethod]: { readonly method: M; readonly params: (typeof params)[M]["Type"] }
 }[NotificationMethod]
 
+const told = <M extends NotificationMethod>(method: M) =>
+  Schema.Struct({ method: Schema.Literal(method), params: Schema.toType(params[method]) })
+
+/** Any notification as this server holds it: counters are integers, not the protocol's spelling of them. */
+export const Notification = Schema.Union([
+  told("thread/started"),
+  told("thread/status/changed"),
+  told("thread/closed"),
+  told("thread/archived"),
+  told("thread/unarchived"),
+  told("thread/deleted"),
+  told("thread/reverted"),
+  told("thread/name/updated"),
+  told("turn/started"),
+  told("turn/completed"),
+  told("turn/plan/updated"),
+  told("item/started"),
+  told("item/completed"),
+  told("item/agentMessage/delta"),
+  told("item/reasoning/summaryPartAdded"),
+  told("item/reasoning/summaryTextDelta"),
+  told("serverRequest/resolved"),
+  told("error"),
+  told("thread/tokenUsage/updated"),
+  told("warning"),
+  told("configWarning")
+])
+
 /** The one that this server exists for: a session's usage, live or replayed. */
 export type TokenUsageUpdated = Extract<Notification, { readonly method: "thread/tokenUsage/updated" }>
 

@@ -3,7 +3,7 @@
  * thread. A schema pair per method is the codec of every face.
  */
 import { Schema } from "effect"
-import { ItemId, type RequestId, ThreadId, TurnId } from "./Ids.ts"
+import { ItemId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import { CommandAction } from "./ThreadItem.ts"
 
 const Nullable = Schema.NullOr
@@ -101,14 +101,36 @@ export type Question = {
   readonly [M in ServerRequestMethod]: { readonly method: M; readonly params: (typeof methods)[M]["params"]["Type"] }
 }[ServerRequestMethod]
 
+const asked = <M extends ServerRequestMethod, P extends Schema.Top>(method: M, schemas: { readonly params: P }) =>
+  Schema.Struct({ method: Schema.Literal(method), params: schemas.params })
+const answered = <M extends ServerRequestMethod, R extends Schema.Top>(method: M, schemas: { readonly result: R }) =>
+  Schema.Struct({ method: Schema.Literal(method), result: schemas.result })
+
+/** Any question. */
+export const Question = Schema.Union([
+  asked("item/commandExecution/requestApproval", methods["item/commandExecution/requestApproval"]),
+  asked("item/fileChange/requestApproval", methods["item/fileChange/requestApproval"]),
+  asked("item/permissions/requestApproval", methods["item/permissions/requestApproval"]),
+  asked("item/tool/requestUserInput", methods["item/tool/requestUserInput"]),
+  asked("item/tool/call", methods["item/tool/call"])
+])
+
 /** What a question of this method may be answered with. */
 export type AnswerOf<M extends ServerRequestMethod> = (typeof methods)[M]["result"]["Type"]
 
+/** Any answer, with the method of the question that it is one to. */
+export const QuestionAnswer = Schema.Union([
+  answered("item/commandExecution/requestApproval", methods["item/commandExecution/requestApproval"]),
+  answered("item/fileChange/requestApproval", methods["item/fileChange/requestApproval"]),
+  answered("item/permissions/requestApproval", methods["item/permissions/requestApproval"]),
+  answered("item/tool/requestUserInput", methods["item/tool/requestUserInput"]),
+  answered("item/tool/call", methods["item/tool/call"])
+])
+export type QuestionAnswer = typeof QuestionAnswer.Type
+
 /** A question on its way: with the id that its answer repeats. */
-export interface ServerRequest {
-  readonly id: RequestId
-  readonly question: Question
-}
+export const ServerRequest = Schema.Struct({ id: RequestId, question: Question })
+export type ServerRequest = typeof ServerRequest.Type
 
 /** Does it wait for a person's leave, or for a person's words? */
 export const waitsOn = (question: Question): "waitingOnApproval" | "waitingOnUserInput" | null => {

@@ -8,6 +8,7 @@ import type { Diagnostic } from "./Diagnostic.ts"
 import type { TurnId } from "./Ids.ts"
 import * as ContextHistory from "./ModelContext.ts"
 import type { LinePlace, ModelContext } from "./ModelContext.ts"
+import { LineSkimmer } from "./LineSkim.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
 import { isFromUser, spoken } from "./Said.ts"
@@ -20,6 +21,8 @@ import * as UsageHistory from "./UsageHistory.ts"
 
 /** Diagnostics kept in full; beyond that they are only counted. */
 export const MAX_DIAGNOSTICS = 1000
+
+const noDiagnostics: ReadonlyArray<Diagnostic> = []
 
 /** Where a turn began: the first line that would be left out by a fork that ends before it. */
 export interface TurnOpening {
@@ -57,6 +60,8 @@ export interface ProjectedSession {
 
 export interface SessionProjection {
   readonly step: (read: ReadLine, segment: number) => void
+  /** Takes a line by what it can skim of it, as `step` would have taken it whole; false when it has to be read. */
+  readonly skim: (bytes: Uint8Array, from: number, to: number, place: LinePlace) => boolean
   /** The bases of the thread are read; from here on the lines are its own. */
   readonly endInherited: () => void
   /**
@@ -100,19 +105,16 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
     if (diagnostics.length < MAX_DIAGNOSTICS) diagnostics.push(diagnostic)
   }
 
-  const noteOpening = (line: RolloutLine, at: LinePlace) => {
+  /** A turn that a line opened. `begins`: the line tells of its beginning. */
+  const noteOpening = (at: LinePlace, ordinal: number | null, begins: boolean) => {
     const opened = turns.lastOpened()
-    if (opened !== null && opened.serial !== openings.at(-1)?.serial) {
-      const begins = line.record._tag === "Event" && line.record.event.type === "task_started"
-      const from = begins ? at : (early ?? at)
-      openings.push({ id: opened.id, serial: opened.serial, at: from, ordinal: line.ordinal })
-      uncertain = uncertain || (glanced && !opened.explicit)
-    }
-    glanced = glanced || line.record._tag === "Glanced"
-    early =
-      line.record._tag === "ResponseItem" && !turns.inExplicitTurn() && isFromUser(line.record.item.item)
-        ? (early ?? at)
-        : null
+    if (opened === null || opened.serial === openings.at(-1)?.serial) return
+    openings.push({ id: opened.id, serial: opened.serial, at: begins ? at : (early ?? at), ordinal })
+    uncertain = uncertain || (glanced && !opened.explicit)
+  }
+
+  const noteItem = (fromUser: boolean, at: LinePlace) => {
+    early = fromUser && !turns.inExplicitTurn() ? (early ?? at) : null
   }
 
   const notePreview = (line: RolloutLine) => {
@@ -122,26 +124,65 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
     else if (words !== null && itemPreview === "" && mode === "legacy") itemPreview = words.text
   }
 
+  const skimmer = new LineSkimmer()
+  const { found } = skimmer
+
+  const skim = (bytes: Uint8Array, from: number, to: number, at: LinePlace): boolean => {
+    if (!skimmer.skim(bytes, from, to)) return false
+    // The words of the preview have to be read.
+    const { kind } = found
+    if (preview === "" && (kind === "user_message" || (kind === "fromUser" && itemPreview === ""))) return false
+    const ordinal = found.ordinal < 0 ? null : found.ordinal
+    if (kind === "record") {
+      const { record, timestamp } = found
+      if (record === null) return false
+      const line = { line: at.line, offset: at.offset, length: at.length, timestamp, ordinal, record }
+      step({ line, diagnostics: noDiagnostics, ordinal }, at.segment)
+      return true
+    }
+    lines++
+    if (ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, ordinal)
+    if (kind === "opaque" || kind === "fromUser") {
+      turns.pass()
+      glanced = true
+      noteItem(kind === "fromUser", at)
+      context.glanced({ type: found.type, role: found.role === "" ? null : found.role }, at, turns)
+      return true
+    }
+    turns.said(bytes, found)
+    noteOpening(at, ordinal, false)
+    early = null
+    if (kind === "token_count") usage.counted(found.counts, turns)
+    else context.heard(kind, turns)
+    return true
+  }
+
+  const step = (read: ReadLine, segment: number) => {
+    lines++
+    for (const diagnostic of read.diagnostics) note(diagnostic)
+    // Also a line that is not understood takes up its ordinal.
+    if (read.ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, read.ordinal)
+    const line = read.line
+    if (line === null) return
+    const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
+    const { record } = line
+    turns.step(line)
+    noteOpening(at, line.ordinal, record._tag === "Event" && record.event.type === "task_started")
+    glanced = glanced || record._tag === "Glanced"
+    noteItem(record._tag === "ResponseItem" && isFromUser(record.item.item), at)
+    usage.step(line, turns)
+    context.step(line, segment, turns)
+    settings = PersistedSettings.step(settings, line)
+    if (line.record._tag === "SessionMeta") described = restated(described, line.record.meta)
+    notePreview(line)
+    const event = line.record._tag === "Event" ? line.record.event : null
+    // A fork's copy of its source's name is not its own.
+    if (event?.type === "thread_name_updated" && event.thread_id === meta.id) name = event.thread_name ?? null
+  }
+
   return {
-    step: (read, segment) => {
-      lines++
-      for (const diagnostic of read.diagnostics) note(diagnostic)
-      // Also a line that is not understood takes up its ordinal.
-      if (read.ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, read.ordinal)
-      const line = read.line
-      if (line === null) return
-      const at: LinePlace = { segment, line: line.line, offset: line.offset, length: line.length }
-      turns.step(line)
-      noteOpening(line, at)
-      usage.step(line, turns)
-      context.step(line, segment, turns)
-      settings = PersistedSettings.step(settings, line)
-      if (line.record._tag === "SessionMeta") described = restated(described, line.record.meta)
-      notePreview(line)
-      const event = line.record._tag === "Event" ? line.record.event : null
-      // A fork's copy of its source's name is not its own.
-      if (event?.type === "thread_name_updated" && event.thread_id === meta.id) name = event.thread_name ?? null
-    },
+    step,
+    skim,
     endInherited: usage.endInherited,
     isUncertain: () => uncertain,
     meta: () => described,

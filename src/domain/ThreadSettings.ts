@@ -38,18 +38,19 @@ export const SandboxPolicy = Schema.Union([
 export type SandboxPolicy = typeof SandboxPolicy.Type
 
 /** Everything that a thread needs to run, decided. */
-export interface ThreadSettings {
-  readonly model: string
-  readonly modelProvider: string
-  readonly serviceTier: string | null
-  readonly cwd: string
-  readonly approvalPolicy: ApprovalPolicy
-  readonly approvalsReviewer: string
-  readonly sandbox: SandboxPolicy
-  readonly reasoningEffort: string | null
+export const ThreadSettings = Schema.Struct({
+  model: Schema.String,
+  modelProvider: Schema.String,
+  serviceTier: Schema.NullOr(Schema.String),
+  cwd: Schema.String,
+  approvalPolicy: ApprovalPolicy,
+  approvalsReviewer: Schema.String,
+  sandbox: SandboxPolicy,
+  reasoningEffort: Schema.NullOr(Schema.String),
   /** Context window of the model in tokens where configuration names one; null otherwise. */
-  readonly modelContextWindow: bigint | null
-}
+  modelContextWindow: Schema.NullOr(Schema.BigInt)
+})
+export type ThreadSettings = typeof ThreadSettings.Type
 
 /** One source's say: what it does not name is left to the next source. */
 export type SettingsSource = { readonly [K in keyof ThreadSettings]?: ThreadSettings[K] | undefined }

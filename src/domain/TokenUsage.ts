@@ -6,7 +6,7 @@
  * 2^53. Source of the rules: docs/codex.md, "Usage".
  */
 import { Schema, SchemaTransformation } from "effect"
-import type { TurnId } from "./Ids.ts"
+import { TurnId } from "./Ids.ts"
 import { exactInteger, integerToJson, isRawInteger } from "./Json.ts"
 
 /**
@@ -81,17 +81,21 @@ export const isEstimate = (usage: TokenUsage): boolean =>
   usage.outputTokens === 0n &&
   usage.reasoningOutputTokens === 0n
 
+/** The counters themselves, without the protocol's spelling of them. */
+const Counters = Schema.toType(TokenUsage)
+
 /** A session's usage at one moment, whole and read-only. */
-export interface TokenUsageInfo {
+export const TokenUsageInfo = Schema.Struct({
   /** Spent over the thread's whole life, rolled-back turns included. */
-  readonly total: TokenUsage
+  total: Counters,
   /** Of the latest model response (not of the latest turn). */
-  readonly last: TokenUsage
+  last: Counters,
   /** Context window of the model that answered, in tokens; null when the record did not say. */
-  readonly modelContextWindow: bigint | null
+  modelContextWindow: Schema.NullOr(Schema.BigInt),
   /** Which of the two figures is Codex's guess, or was built on one. */
-  readonly estimated: { readonly total: boolean; readonly last: boolean }
-}
+  estimated: Schema.Struct({ total: Schema.Boolean, last: Schema.Boolean })
+})
+export type TokenUsageInfo = typeof TokenUsageInfo.Type
 
 /** {@link TokenUsageInfo} as the protocol writes it (`ThreadTokenUsage`). */
 export const ThreadTokenUsage = Schema.Struct({
@@ -106,10 +110,11 @@ export const withWindow = (usage: RestoredUsage | null, modelContextWindow: bigi
   usage === null || modelContextWindow === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow } }
 
 /** What a rollout tells about usage once it is read whole. */
-export interface RestoredUsage {
-  readonly info: TokenUsageInfo
+export const RestoredUsage = Schema.Struct({
+  info: TokenUsageInfo,
   /** The turn that the numbers belong to; null when no surviving turn can own them (then nothing is replayed). */
-  readonly owner: TurnId | null
+  owner: Schema.NullOr(TurnId),
   /** Spent by the source before it was forked into this thread; null when the thread is no fork. */
-  readonly inherited: TokenUsage | null
-}
+  inherited: Schema.NullOr(Counters)
+})
+export type RestoredUsage = typeof RestoredUsage.Type

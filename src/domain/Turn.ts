@@ -3,6 +3,7 @@
  */
 import { Schema } from "effect"
 import { TurnId } from "./Ids.ts"
+import { printedItems } from "./PrintedText.ts"
 import { ThreadItem } from "./ThreadItem.ts"
 
 /** `inProgress` only while an agent runs it here; a turn found open in a rollout at rest is `interrupted`. */
@@ -45,4 +46,11 @@ export const withKnownItems = (turns: ReadonlyArray<Turn>): ReadonlyArray<Turn> 
       )
     : turns
 
-const hasUnknownItems = (turn: Turn): boolean => turn.items.some((item) => item.type === "unknown")
+/** The turn with other items. Those that it has are not looked at: they may have to be made first. */
+export const withItems = (turn: Turn, items: ReadonlyArray<ThreadItem>, itemsView: TurnItemsView): Turn => {
+  const { completedAt, durationMs, error, id, rootTurnId, startedAt, status } = turn
+  return { id, rootTurnId, items, itemsView, status, error, startedAt, completedAt, durationMs }
+}
+
+const hasUnknownItems = (turn: Turn): boolean =>
+  printedItems(turn) === undefined && turn.items.some((item) => item.type === "unknown")

@@ -6,20 +6,22 @@
  * turns away from all three. Source: docs/codex.md, "Turns".
  */
 import * as HistoryItem from "./HistoryItem.ts"
-import { ItemId, TurnId } from "./Ids.ts"
+import { ItemId, type TurnId } from "./Ids.ts"
 import { noTimes } from "./ItemParts.ts"
+import type { LineSkim } from "./LineSkim.ts"
 import { agentMessage, hookPrompt, userMessage as userMessageItem } from "./MessageItems.ts"
+import { ItemPrinter, printedAlone } from "./PrintedItems.ts"
 import { reviewOutcome, reviewRequest } from "./ReviewItems.ts"
 import type { EventOf, RolloutEvent } from "./RolloutEvent.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
 import { eventsOfBareItem } from "./BareFormat.ts"
 import type { HistoryMode } from "./Thread.ts"
-import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
-import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
+import type { ThreadItem } from "./ThreadItem.ts"
+import type { Turn } from "./Turn.ts"
+import { TurnDraft, type TurnOpened, type TurnSerial } from "./TurnDraft.ts"
 import { concernsTurn, turnError } from "./TurnFailure.ts"
 
-/** Counts turns in the order in which they opened; identifies one however its id repeats. */
-export type TurnSerial = number
+export type { TurnSerial } from "./TurnDraft.ts"
 
 /** A turn as history tells it: `inProgress` when it never ended. */
 export interface RestoredTurn {
@@ -35,6 +37,10 @@ export type OpenedTurn = Pick<RestoredTurn, "serial" | "explicit"> & { readonly 
 /** The fold. `step` takes usable lines in order; the rest may be asked at any time. */
 export interface TurnHistory {
   readonly step: (line: RolloutLine) => void
+  /** Steps over a usable line that is of no interest to turns. */
+  readonly pass: () => void
+  /** Steps over a line that was skimmed: what was said, as it stands in the line. */
+  readonly said: (bytes: Uint8Array, found: LineSkim) => void
   /** The open turn, else the one closed last, else null. */
   readonly activeTurn: () => TurnSerial | null
   /** The turn opened last, whatever became of it. */
@@ -43,6 +49,8 @@ export interface TurnHistory {
   readonly inExplicitTurn: () => boolean
   /** Is it still part of the thread (not rolled back)? */
   readonly survives: (serial: TurnSerial) => boolean
+  /** {@link survives} as of now, whatever happens later. */
+  readonly survivors: () => (serial: TurnSerial) => boolean
   /** Items left out because they name a turn that never was, each in a few words. */
   readonly orphans: () => ReadonlyArray<string>
   /** The id that the next item will have that is counted and not named (`item-K`). */
@@ -51,29 +59,14 @@ export interface TurnHistory {
   readonly turns: () => ReadonlyArray<RestoredTurn>
 }
 
-interface Draft {
-  readonly serial: TurnSerial
-  readonly id: TurnId
-  readonly explicit: boolean
-  readonly rootTurnId: string | null
-  items: Array<ThreadItem>
-  /** Where the items are that later lines may replace, by id. */
-  readonly places: Map<string, number>
-  readonly startedAt: number | null
-  status: TurnStatus
-  error: TurnError | null
-  completedAt: number | null
-  durationMs: number | null
-  sawCompaction: boolean
-}
-
 /** Items of a paginated history that event-style history tells by events instead; read twice they would double. */
 const toldByEvents: ReadonlySet<string> = new Set(["UserMessage", "AgentMessage", "Reasoning", "ContextCompaction"])
 
 /** An empty history. `mode` decides who tells of messages: events, or completed items. */
 export const make = (mode: HistoryMode): TurnHistory => {
-  let closed: Array<Draft> = []
-  let current: Draft | null = null
+  let closed: Array<TurnDraft> = []
+  let current: TurnDraft | null = null
+  const printer = new ItemPrinter()
   let serials = 0
   let lastOpened: OpenedTurn | null = null
   let nextItem = 1
@@ -84,77 +77,63 @@ export const make = (mode: HistoryMode): TurnHistory => {
 
   const close = () => {
     if (current === null) return
-    if (current.explicit || current.items.length > 0 || current.sawCompaction) closed.push(current)
+    current.close()
+    if (current.explicit || current.count > 0 || current.sawCompaction) closed.push(current)
     else dropped.add(current.serial)
     current = null
   }
 
-  const upsert = (turn: Draft, item: ThreadItem) => {
-    // The items of a closed turn may have been handed out: those stay as they were.
-    if (turn !== current) turn.items = turn.items.slice()
-    const at = turn.places.get(item.id)
-    if (at === undefined) turn.places.set(item.id, turn.items.push(item) - 1)
-    else turn.items[at] = item
-  }
-
-  const open = (turn: Pick<Draft, "explicit" | "rootTurnId" | "startedAt"> & { readonly id: string }): Draft => {
+  const open = (opened: Omit<TurnOpened, "serial">): TurnDraft => {
     close()
-    const draft: Draft = {
-      serial: serials++,
-      id: TurnId.make(turn.id),
-      explicit: turn.explicit,
-      rootTurnId: turn.rootTurnId,
-      items: [],
-      places: new Map(),
-      startedAt: turn.startedAt,
-      status: turn.explicit ? "inProgress" : "completed",
-      error: null,
-      completedAt: null,
-      durationMs: null,
-      sawCompaction: false
-    }
-    for (const item of waiting.get(turn.id) ?? []) upsert(draft, item)
-    waiting.delete(turn.id)
+    const draft = new TurnDraft({ ...opened, serial: serials++ }, printer)
+    for (const item of waiting.get(opened.id) ?? []) draft.put(item)
+    waiting.delete(opened.id)
     lastOpened = { serial: draft.serial, id: draft.id, explicit: draft.explicit }
     current = draft
     return draft
   }
 
-  const ensure = (): Draft =>
+  const ensure = (): TurnDraft =>
     current ?? open({ id: `rollout-${index}`, explicit: false, rootTurnId: null, startedAt: null })
 
   const nextId = () => `item-${nextItem++}`
 
   // The open turn wins over an older one of the same id; of several closed ones the first is meant.
-  const find = (turnId: string): Draft | undefined =>
+  const find = (turnId: string): TurnDraft | undefined =>
     current?.id === turnId ? current : closed.find((turn) => turn.id === turnId)
 
   const reasoning = (part: string, field: "summary" | "content") => {
-    if (part === "") return
-    const turn = ensure()
-    const last = turn.items.at(-1)
-    if (last?.type === "reasoning") {
-      turn.items[turn.items.length - 1] = { ...last, [field]: [...last[field], part] }
-      return
-    }
-    const item: ReasoningItem = {
-      type: "reasoning",
-      id: ItemId.make(nextId()),
-      summary: [],
-      content: [],
-      ...noTimes
-    }
-    turn.items.push({ ...item, [field]: [part] })
+    if (part !== "") ensure().reason(part, field, nextId)
   }
 
-  const userMessage = (event: EventOf<"user_message">) => {
-    const compactionOnly = current !== null && current.sawCompaction && current.items.length === 0
+  // A user's message ends an implied turn before it, unless that has only a compaction yet.
+  const turnOfUser = (): TurnDraft => {
+    const compactionOnly = current !== null && current.sawCompaction && current.count === 0
     if (current !== null && !current.explicit && !compactionOnly) close()
-    ensure().items.push(userMessageItem(event, nextId()))
+    return ensure()
+  }
+
+  const said = (bytes: Uint8Array, found: LineSkim) => {
+    const { kind } = found
+    if (kind !== "agent_reasoning" && kind !== "agent_message" && kind !== "user_message") return
+    // An empty text, which is two quotes, says nothing.
+    if (kind !== "user_message" && found.textTo - found.textFrom <= 2) return
+    const turn = kind === "user_message" ? turnOfUser() : ensure()
+    if (turn.takesPrint) {
+      if (turn.print(kind, bytes, found, nextItem)) nextItem++
+      return
+    }
+    const [item] = printedAlone(bytes, found, nextItem)
+    if (item === undefined) return
+    if (item.type === "reasoning") turn.reason(item.summary[0] ?? "", "summary", nextId)
+    else {
+      nextItem++
+      turn.add(item)
+    }
   }
 
   // In a paginated history an end may be the first that is told of a turn: it opens it.
-  const ended = (event: EventOf<"task_complete"> | EventOf<"turn_aborted">): Draft | undefined => {
+  const ended = (event: EventOf<"task_complete"> | EventOf<"turn_aborted">): TurnDraft | undefined => {
     const named = typeof event.turn_id === "string" && event.turn_id !== "" ? event.turn_id : null
     const turn = named === null ? undefined : find(named)
     if (turn !== undefined || named === null || mode === "legacy") return turn
@@ -194,7 +173,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
     const kept = count >= closed.length ? 0 : closed.length - count
     for (const turn of closed.slice(kept)) dropped.add(turn.serial)
     closed = closed.slice(0, kept)
-    nextItem = 1 + closed.reduce((items, turn) => items + turn.items.length, 0)
+    nextItem = 1 + closed.reduce((items, turn) => items + turn.count, 0)
   }
 
   const recordItem = (event: EventOf<"item_started"> | EventOf<"item_completed">) => {
@@ -211,7 +190,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
   // An item of a turn that event-style history does not have is dropped; a paginated one may still tell of it.
   const place = (turnId: string | null, item: ThreadItem) => {
     const turn = turnId === null ? ensure() : find(turnId)
-    if (turn !== undefined) return upsert(turn, item)
+    if (turn !== undefined) return turn.put(item)
     const items = waiting.get(turnId ?? "") ?? []
     waiting.set(turnId ?? "", [...items, item])
   }
@@ -239,20 +218,21 @@ export const make = (mode: HistoryMode): TurnHistory => {
       case "thread_rolled_back":
         return rollBack(event.num_turns)
       case "user_message":
-        return userMessage(event)
+        turnOfUser().add(userMessageItem(event, nextId()))
+        return
       case "agent_message":
         if (event.message === "") return
-        ensure().items.push(agentMessage(nextId(), event.message, event.phase, event.memory_citation, noTimes))
+        ensure().add(agentMessage(nextId(), event.message, event.phase, event.memory_citation, noTimes))
         return
       case "agent_reasoning":
         return reasoning(event.text, "summary")
       case "agent_reasoning_raw_content":
         return reasoning(event.text, "content")
       case "context_compacted":
-        ensure().items.push({ type: "contextCompaction", id: ItemId.make(nextId()), ...noTimes })
+        ensure().add({ type: "contextCompaction", id: ItemId.make(nextId()), ...noTimes })
         return
       case "entered_review_mode":
-        ensure().items.push({
+        ensure().add({
           type: "enteredReviewMode",
           id: ItemId.make(nextId()),
           review: reviewRequest(event.user_facing_hint),
@@ -260,7 +240,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
         })
         return
       case "exited_review_mode":
-        ensure().items.push({
+        ensure().add({
           type: "exitedReviewMode",
           id: ItemId.make(nextId()),
           review: reviewOutcome(event.review_output),
@@ -297,6 +277,13 @@ export const make = (mode: HistoryMode): TurnHistory => {
   }
 
   return {
+    pass: () => {
+      index++
+    },
+    said: (bytes, found) => {
+      index++
+      said(bytes, found)
+    },
     step: (line) => {
       index++
       switch (line.record._tag) {
@@ -310,7 +297,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
           const prompt = hookPrompt(line.record.item.item, `item-${nextItem}`)
           if (prompt !== null && mode === "legacy") {
             nextItem++
-            ensure().items.push(prompt)
+            ensure().add(prompt)
           }
           break
         }
@@ -328,27 +315,21 @@ export const make = (mode: HistoryMode): TurnHistory => {
     lastOpened: () => lastOpened,
     inExplicitTurn: () => current?.explicit === true,
     survives: (serial) => !dropped.has(serial),
+    survivors: () => {
+      const gone = new Set(dropped)
+      return (serial) => !gone.has(serial)
+    },
     nextItemId: () => `item-${nextItem}`,
     orphans: () =>
       Array.from(waiting, ([turnId, items]) =>
         items.map((item) => `${item.type} ${item.id} names turn ${turnId}`)
       ).flat(),
     turns: () => {
-      const open = current !== null && (current.explicit || current.items.length > 0 || current.sawCompaction)
+      const open = current !== null && (current.explicit || current.count > 0 || current.sawCompaction)
       return (open && current !== null ? [...closed, current] : closed).map((draft) => ({
         serial: draft.serial,
         explicit: draft.explicit,
-        turn: {
-          id: draft.id,
-          rootTurnId: draft.rootTurnId,
-          items: draft === current ? draft.items.slice() : draft.items,
-          itemsView: "full",
-          status: draft.status,
-          error: draft.error,
-          startedAt: draft.startedAt,
-          completedAt: draft.completedAt,
-          durationMs: draft.durationMs
-        }
+        turn: draft.turn()
       }))
     }
   }

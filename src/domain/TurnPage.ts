@@ -7,7 +7,7 @@
 import { Option, Result, Schema } from "effect"
 import { ItemId, TurnId } from "./Ids.ts"
 import type { ThreadItem } from "./ThreadItem.ts"
-import type { Turn, TurnItemsView } from "./Turn.ts"
+import { type Turn, type TurnItemsView, withItems } from "./Turn.ts"
 
 export const SortDirection = Schema.Literals(["asc", "desc"])
 export type SortDirection = typeof SortDirection.Type
@@ -175,11 +175,15 @@ export const withView = (turn: Turn, view: TurnItemsView): Turn => {
     case "full":
       return turn
     case "notLoaded":
-      return { ...turn, items: [], itemsView: "notLoaded" }
+      return withItems(turn, [], "notLoaded")
     case "summary": {
       const user = turn.items.find((item) => item.type === "userMessage")
       const agent = turn.items.findLast((item) => item.type === "agentMessage")
-      return { ...turn, items: [user, agent].filter((item) => item !== undefined), itemsView: "summary" }
+      return withItems(
+        turn,
+        [user, agent].filter((item) => item !== undefined),
+        "summary"
+      )
     }
   }
 }

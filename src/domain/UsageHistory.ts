@@ -6,6 +6,7 @@
  * for it was spent. Source: docs/codex.md, "Usage".
  */
 import type { TurnId } from "./Ids.ts"
+import { type Counts, LAST_AT, WINDOW_AT } from "./LineSkim.ts"
 import type { EventOf, RolloutUsage } from "./RolloutEvent.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
@@ -15,6 +16,8 @@ import type { RestoredTurn, TurnHistory, TurnSerial } from "./TurnHistory.ts"
 /** The fold. Step it after the turn history has seen the line. */
 export interface UsageHistory {
   readonly step: (line: RolloutLine, turns: TurnHistory) => void
+  /** Takes the figures of a `token_count` that was skimmed. */
+  readonly counted: (counts: Counts, turns: TurnHistory) => void
   /** What came so far was the source's, not this fork's own. */
   readonly endInherited: () => void
   /** The usage to restore; null when no record with figures was found. */
@@ -36,6 +39,18 @@ export const counters = (usage: RolloutUsage): TokenUsage => ({
   reasoningOutputTokens: usage.reasoning_output_tokens
 })
 
+const usageAt = (counts: Counts, at: number): TokenUsage => {
+  const count = (index: number) => BigInt(counts[at + index] ?? 0)
+  return {
+    totalTokens: count(5),
+    inputTokens: count(0),
+    cachedInputTokens: count(1),
+    cacheWriteInputTokens: count(2),
+    outputTokens: count(3),
+    reasoningOutputTokens: count(4)
+  }
+}
+
 /** An empty ledger of the thread that `meta` begins. */
 export const make = (meta: SessionMeta): UsageHistory => {
   // One record per turn is enough: only the last of each can become the last that survives.
@@ -44,28 +59,40 @@ export const make = (meta: SessionMeta): UsageHistory => {
   let estimatedTotal = false
   let inherited: TokenUsage | null = null
   let own = false
+  // Of the records of one turn only the last counts: the others are written over before anything is made of them.
+  const skimmed: Counts = new Float64Array(WINDOW_AT + 1)
+  let skimmedBy: TurnSerial | null = null
+  let isSkimmed = false
+
+  const file = (serial: TurnSerial | null, total: TokenUsage, last: TokenUsage, window: bigint | null) => {
+    latest = {
+      serial,
+      info: { total, last, modelContextWindow: window, estimated: { total: estimatedTotal, last: isEstimate(last) } }
+    }
+    if (records.at(-1)?.serial === serial) records.pop()
+    records.push(latest)
+  }
+
+  const settle = () => {
+    if (!isSkimmed) return
+    isSkimmed = false
+    const window = skimmed[WINDOW_AT] ?? -1
+    const total = usageAt(skimmed, 0)
+    if (!own) inherited = total
+    file(skimmedBy, total, usageAt(skimmed, LAST_AT), window < 0 ? null : BigInt(window))
+  }
 
   const record = (event: EventOf<"token_count">, turns: TurnHistory) => {
     const info = event.info
     if (info === null || info === undefined) return
+    settle()
     const total = counters(info.total_token_usage)
-    const last = counters(info.last_token_usage)
     // A guess that replaced the ledger stays in every later sum.
     estimatedTotal = estimatedTotal || isEstimate(total)
     // After a fork reverted turns of its own, part of what it carries over is its own.
     if (!own && event.carried_over !== meta.id) inherited = total
     if (typeof event.carried_over === "string") return carryOver(total)
-    latest = {
-      serial: turns.activeTurn(),
-      info: {
-        total,
-        last,
-        modelContextWindow: info.model_context_window ?? null,
-        estimated: { total: estimatedTotal, last: isEstimate(last) }
-      }
-    }
-    if (records.at(-1)?.serial === latest.serial) records.pop()
-    records.push(latest)
+    file(turns.activeTurn(), total, counters(info.last_token_usage), info.model_context_window ?? null)
   }
 
   /** A revert left out what some of it was spent on: the total is as before, everything else as recorded. */
@@ -79,12 +106,24 @@ export const make = (meta: SessionMeta): UsageHistory => {
       if (line.record._tag !== "Event") return
       const event = line.record.event
       if (event.type === "token_count") record(event, turns)
-      else if (event.type === "task_started" && !own) own = startedAfter(event, line, meta)
+      else if (event.type === "task_started" && !own) {
+        settle()
+        own = startedAfter(event, line, meta)
+      }
+    },
+    counted: (counts, turns) => {
+      const serial = turns.activeTurn()
+      if (isSkimmed && serial !== skimmedBy) settle()
+      skimmed.set(counts)
+      skimmedBy = serial
+      isSkimmed = true
     },
     endInherited: () => {
+      settle()
       own = true
     },
     result: (turns) => {
+      settle()
       if (latest === null) return null
       const surviving = records.findLast((entry) => entry.serial === null || turns.survives(entry.serial))
       const source = surviving ?? latest

@@ -1,4 +1,4 @@
-/** How the services are reached: the Codex app-server wire and its transports. */
+/** How the services are reached: the Codex app-server wire and its transports, and native Effect RPC. */
 export * from "./codex/Authentication.ts"
 export * as CodexHandlers from "./codex/Handlers.ts"
 export * as InProcessTransport from "./codex/InProcessTransport.ts"
@@ -8,3 +8,11 @@ export * from "./codex/ServerInfo.ts"
 export * as StdioTransport from "./codex/StdioTransport.ts"
 export * from "./codex/Transport.ts"
 export * as WebSocketTransport from "./codex/WebSocketTransport.ts"
+export * from "./native/NativeClient.ts"
+export * from "./native/NativeElement.ts"
+export * from "./native/NativeError.ts"
+export * as NativeHandlers from "./native/NativeHandlers.ts"
+export * as NativeProtocol from "./native/NativeProtocol.ts"
+export { RethreadRpc } from "./native/NativeProtocol.ts"
+export { NativeServer } from "./native/NativeServer.ts"
+export { Admission, NativeSession } from "./native/NativeSession.ts"

@@ -344,7 +344,8 @@ export const make = Effect.fnUntraced(function* (
     const turn = { ...opened(id), startedAt: Math.floor(now / 1000) }
     yield* publish({ method: "turn/started", params: { threadId, turn } })
     yield* Effect.forEach(tell, publish, { discard: true })
-    active.fiber = yield* Effect.forkIn(run(active, { history, work: work(active) }), scope)
+    // At once: a turn that is interrupted before its fiber ran would never end.
+    active.fiber = yield* Effect.forkIn(run(active, { history, work: work(active) }), scope, { startImmediately: true })
     return opened(id)
   })
 

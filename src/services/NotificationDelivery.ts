@@ -7,12 +7,14 @@
  * for room; the last two never wait for a slow client: one that falls too far behind is closed (`Outbox`).
  */
 import { type Cause, Clock, Context, Effect, Exit, Layer, Schema, Scope } from "effect"
+import type { EventPosition } from "../domain/EventPosition.ts"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
 import { type Notification, threadOf } from "../domain/Notification.ts"
 import type { ServerRequest } from "../domain/ServerRequest.ts"
 import * as Outbox from "./Outbox.ts"
+import * as ThreadLogs from "./ThreadLogs.ts"
 
-export type { Outbound } from "./Outbox.ts"
+export type { FrameText, Outbound } from "./Outbox.ts"
 
 /** The connection is gone; nothing can be sent to it any more. */
 export class ConnectionClosed extends Schema.TaggedError<ConnectionClosed>()("ConnectionClosed", {
@@ -47,7 +49,7 @@ export interface Connection {
   /** Closed with the connection; subscriptions live in it. */
   readonly scope: Scope.Scope
   /** Puts a successful response into the outbox, waiting for room. */
-  readonly respond: (requestId: RequestId, frame: string) => Effect.Effect<ResponseReceipt, ConnectionClosed>
+  readonly respond: (requestId: RequestId, frame: Outbox.FrameText) => Effect.Effect<ResponseReceipt, ConnectionClosed>
   /** Puts an error response into the outbox, waiting for room. There is no receipt: nothing may be replayed after it. */
   readonly reject: (frame: string) => Effect.Effect<void, ConnectionClosed>
   /** Sends a notification to this connection only, waiting for room; dropped when the client opted out or is gone. */
@@ -67,7 +69,13 @@ export interface Connection {
 }
 
 /** How much may wait for a client, and for how long. */
-export interface ConnectOptions extends Outbox.OutboxOptions {}
+export interface ConnectOptions extends Outbox.OutboxOptions {
+  /**
+   * Hears of the threads that it subscribed to and of nothing else, broadcasts included. Their events are numbered and
+   * kept for a while, so that it can come back to where it was. Default false.
+   */
+  readonly follower?: boolean
+}
 
 export class NotificationDelivery extends Context.Service<
   NotificationDelivery,
@@ -93,16 +101,31 @@ export class NotificationDelivery extends Context.Service<
     readonly unsubscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<boolean>
     /** The connections that hear the thread's events. */
     readonly subscribers: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<ConnectionId>>
+    /** Where the events stood when a follower subscribed to the thread; null when it did not. */
+    readonly joinedAt: (connection: Connection, threadId: ThreadId) => EventPosition | null
+    /** Where the events stand now: what is told from here on has a larger number. */
+    readonly position: () => EventPosition
+    /** What was told of the thread after a position; null when that is no longer known. */
+    readonly since: (threadId: ThreadId, position: EventPosition) => ReadonlyArray<Outbox.Outbound> | null
   }
 >()("rethread/services/NotificationDelivery") {
-  static readonly layer: Layer.Layer<NotificationDelivery> = Layer.sync(NotificationDelivery, () => make())
+  static readonly layer: Layer.Layer<NotificationDelivery> = Layer.effect(
+    NotificationDelivery,
+    Effect.suspend(() => make({}))
+  )
+
+  /** `layer`, with other bounds for what is kept of followed threads. */
+  static layerWith(options: ThreadLogs.ThreadLogOptions): Layer.Layer<NotificationDelivery> {
+    return Layer.effect(NotificationDelivery, make(options))
+  }
 }
 
 interface Registered {
   readonly connection: Connection
   readonly scope: Scope.Closeable
   readonly outbox: Outbox.Outbox
-  readonly kept: Map<ThreadId, Scope.Closeable>
+  readonly follower: boolean
+  readonly kept: Map<ThreadId, { readonly scope: Scope.Closeable; readonly at: EventPosition }>
   /** What waits until the last hold on a thread is over. */
   readonly held: Map<ThreadId, { holds: number; readonly waiting: Array<Held> }>
   open: boolean
@@ -114,7 +137,8 @@ interface Held {
   readonly to: (entry: Registered) => boolean
 }
 
-const make = (): NotificationDelivery["Service"] => {
+const make = Effect.fnUntraced(function* (options: ThreadLogs.ThreadLogOptions) {
+  const logs = yield* ThreadLogs.make(options)
   const registered = new Map<ConnectionId, Registered>()
   const subscriptions = new Map<ThreadId, Map<ConnectionId, number>>()
   let connections = 0
@@ -160,6 +184,7 @@ const make = (): NotificationDelivery["Service"] => {
       connection,
       scope,
       outbox,
+      follower: options?.follower ?? false,
       kept: new Map(),
       held: new Map(),
       open: false,
@@ -177,7 +202,8 @@ const make = (): NotificationDelivery["Service"] => {
     else outbox.giveUp()
   }
 
-  const put = (outbound: Outbox.Outbound, threadId: ThreadId | null, to: Held["to"]) => {
+  const put = (told: Outbox.Outbound, threadId: ThreadId | null, to: Held["to"]) => {
+    const outbound = threadId === null ? told : logs.record(threadId, told)
     for (const entry of registered.values()) {
       if (!to(entry)) continue
       const held = threadId === null ? undefined : entry.held.get(threadId)
@@ -237,7 +263,12 @@ const make = (): NotificationDelivery["Service"] => {
 
   return NotificationDelivery.of({
     connect,
-    broadcast: (notification) => deliver(notification, (entry) => entry.open),
+    broadcast: (notification) => {
+      const threadId = threadOf(notification)
+      return deliver(notification, (entry) =>
+        entry.follower ? threadId !== null && listensTo(threadId)(entry) : entry.open
+      )
+    },
     publish: (threadId, notification) => deliver(notification, listensTo(threadId)),
     ask: (threadId, request) => Effect.sync(() => put({ _tag: "Request", request }, threadId, listensTo(threadId))),
     subscription,
@@ -246,18 +277,25 @@ const make = (): NotificationDelivery["Service"] => {
       const entry = registered.get(connection.id)
       if (entry === undefined || entry.kept.has(threadId)) return false
       const scope = yield* Scope.fork(entry.scope)
-      entry.kept.set(threadId, scope)
+      if (entry.follower) yield* Scope.provide(logs.keep(threadId), scope)
+      entry.kept.set(threadId, { scope, at: logs.position() })
       yield* Scope.provide(subscription(connection, threadId), scope)
       return true
     }),
     unsubscribe: Effect.fn("NotificationDelivery.unsubscribe")(function* (connection, threadId) {
       const kept = registered.get(connection.id)?.kept
-      const scope = kept?.get(threadId)
-      if (scope === undefined) return false
+      const found = kept?.get(threadId)
+      if (found === undefined) return false
       kept?.delete(threadId)
-      yield* Scope.close(scope, Exit.void)
+      yield* Scope.close(found.scope, Exit.void)
       return true
     }),
-    subscribers: (threadId) => Effect.sync(() => Array.from(subscriptions.get(threadId)?.keys() ?? []))
+    subscribers: (threadId) => Effect.sync(() => Array.from(subscriptions.get(threadId)?.keys() ?? [])),
+    joinedAt: (connection, threadId) => {
+      const entry = registered.get(connection.id)
+      return entry?.follower === true ? (entry.kept.get(threadId)?.at ?? null) : null
+    },
+    position: logs.position,
+    since: logs.since
   })
-}
+})

@@ -11,12 +11,21 @@ import type { ThreadId } from "../domain/Ids.ts"
 import { type Notification, threadOf } from "../domain/Notification.ts"
 import type { ServerRequest } from "../domain/ServerRequest.ts"
 
+/** A message as JSON text: whole, or in pieces of UTF-8 that make it when put together. */
+export type FrameText = string | ReadonlyArray<Uint8Array>
+
 /** What a transport writes, in this order. */
 export type Outbound =
-  | { readonly _tag: "Response"; readonly frame: string }
-  | { readonly _tag: "Notification"; readonly notification: Notification; readonly emittedAtMs: number }
+  | { readonly _tag: "Response"; readonly frame: FrameText }
+  | {
+      readonly _tag: "Notification"
+      readonly notification: Notification
+      readonly emittedAtMs: number
+      /** Its number, where somebody keeps the thread's events (`ThreadLogs`); of joined ones, the last. */
+      readonly sequence?: number
+    }
   /** A question to the client; whatever it opted out of, it is asked. */
-  | { readonly _tag: "Request"; readonly request: ServerRequest }
+  | { readonly _tag: "Request"; readonly request: ServerRequest; readonly sequence?: number }
 
 export interface OutboxOptions {
   /** Entries before who may wait has to; from half of it on texts are joined. Default 256. */
@@ -71,8 +80,8 @@ const textIn = (value: unknown): number => {
 // One entry waits in many outboxes: it is measured once.
 const sizes = new WeakMap<Outbound, number>()
 
-// Who asks for much gets it: of answers only the number that waits is bounded.
-const textOf = (entry: Outbound): number => {
+/** Characters in an entry. Who asks for much gets it: of answers only the number that waits is bounded. */
+export const textOf = (entry: Outbound): number => {
   if (entry._tag === "Response") return 0
   const known = sizes.get(entry)
   if (known !== undefined) return known

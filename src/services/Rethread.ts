@@ -6,6 +6,8 @@ import { Layer } from "effect"
 import { Approvals } from "./Approvals.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
 import { RolloutParser } from "./RolloutParser.ts"
+import type { RolloutStore } from "./RolloutStore.ts"
+import type { ServerConfig } from "./ServerConfig.ts"
 import { SessionReconstruction } from "./SessionReconstruction.ts"
 import { ThreadCatalog } from "./ThreadCatalog.ts"
 import { ThreadCommands } from "./ThreadCommands.ts"
@@ -15,11 +17,13 @@ import { Threads, type ThreadsOptions } from "./Threads.ts"
 export interface RethreadOptions extends ThreadsOptions {
   /** Who answers what agents ask; the clients when not given (`Approvals.layer`). */
   readonly approvals?: Layer.Layer<Approvals, never, NotificationDelivery>
+  /** What lists and searches threads; in memory when not given (`ThreadCatalog.layer`). */
+  readonly catalog?: Layer.Layer<ThreadCatalog, never, RolloutStore | ServerConfig>
 }
 
 /** {@link layer}, with other choices. */
 export const layerWith = (options: RethreadOptions) =>
-  Layer.mergeAll(ThreadLifecycle.layer, ThreadCatalog.layer, ThreadCommands.layer).pipe(
+  Layer.mergeAll(ThreadLifecycle.layer, options.catalog ?? ThreadCatalog.layer, ThreadCommands.layer).pipe(
     Layer.provideMerge(Threads.layerWith(options)),
     Layer.provideMerge(SessionReconstruction.layer),
     Layer.provideMerge(options.approvals ?? Approvals.layer),

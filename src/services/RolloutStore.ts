@@ -31,6 +31,24 @@ export interface RolloutStat {
   readonly version: string
 }
 
+/** The beginning of a rollout. */
+export interface RolloutPeek {
+  readonly stat: RolloutStat
+  /** Good only while they are looked at. */
+  readonly bytes: Uint8Array
+  /** Are they all of it? */
+  readonly whole: boolean
+}
+
+/** The beginning and the end of a rollout, as of one instant. */
+export interface RolloutEnds {
+  readonly stat: RolloutStat
+  readonly head: Uint8Array
+  readonly tail: Uint8Array
+  /** Where the tail begins, in bytes. */
+  readonly tailFrom: number
+}
+
 /** A rollout to be written whole. */
 export interface NewRollout {
   readonly threadId: ThreadId
@@ -63,6 +81,28 @@ export class RolloutStore extends Context.Service<
     readonly read: (ref: RolloutRef) => Stream.Stream<Uint8Array, ThreadNotFound | RolloutStoreError>
     /** One current rollout per thread, in no order: all active ones, or all archived ones. */
     readonly list: (options: { readonly archived: boolean }) => Stream.Stream<RolloutRef, RolloutStoreError>
+    /**
+     * What `list` gives, newest name first: the very same array as before while nothing was added, moved or removed, so that
+     * asking again costs next to nothing.
+     */
+    readonly survey: (options: {
+      readonly archived: boolean
+    }) => Effect.Effect<ReadonlyArray<RolloutRef>, RolloutStoreError>
+    /** `stat` of many, in their order; null for one that is gone or cannot be looked at. */
+    readonly stats: (refs: ReadonlyArray<RolloutRef>) => Effect.Effect<ReadonlyArray<RolloutStat | null>>
+    /**
+     * Looks at the beginning of a rollout at once, for whoever looks at thousands: all of a small one, 64 KiB of another.
+     * Null when it cannot be looked at so, being compressed, gone, or unreadable: `read` tells.
+     */
+    readonly peek: <A>(ref: RolloutRef, look: (peek: RolloutPeek) => A) => Effect.Effect<A | null>
+    /**
+     * The first and the last bytes of a rollout, as many as asked for or as there are. Null when they cannot be had without
+     * the rest (it is compressed), or not at all: `read` tells.
+     */
+    readonly ends: (
+      ref: RolloutRef,
+      length: { readonly head: number; readonly tail: number }
+    ) => Effect.Effect<RolloutEnds | null>
     /** Writes a new active rollout; it appears whole or not at all. */
     readonly create: <E>(
       rollout: NewRollout,

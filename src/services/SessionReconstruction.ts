@@ -7,6 +7,7 @@
 import { Context, Effect, Layer, type Stream } from "effect"
 import type { Diagnostic } from "../domain/Diagnostic.ts"
 import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
+import type { Skim } from "../domain/LineScanner.ts"
 import * as ModelContext from "../domain/ModelContext.ts"
 import type { ReadDepth } from "../domain/RolloutLine.ts"
 import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
@@ -16,6 +17,7 @@ import { historyMode } from "../domain/ThreadView.ts"
 import * as HistoryBases from "./HistoryBases.ts"
 import { type OnLine, RolloutParser } from "./RolloutParser.ts"
 import { type RolloutRef, type RolloutStat, RolloutStore } from "./RolloutStore.ts"
+import * as SessionGlimpse from "./SessionGlimpse.ts"
 import { RolloutUnreadable, type RolloutStoreError, ThreadIdMismatch, type ThreadNotFound } from "./ThreadError.ts"
 
 /** One of the rollouts that a history lies in, base first, the thread's own last. */
@@ -52,6 +54,8 @@ export class SessionReconstruction extends Context.Service<
   SessionReconstruction,
   {
     readonly restore: (ref: RolloutRef) => Effect.Effect<RestoredSession, RestoreError>
+    /** What the ends of the rollout tell of the session; null when it has to be restored. */
+    readonly glimpse: (ref: RolloutRef) => Effect.Effect<SessionGlimpse.SessionGlimpse | null>
     /** Restores a session that is nowhere stored: a whole rollout in memory, known as `ref`. */
     readonly restoreBytes: <E>(
       ref: RolloutRef,
@@ -180,7 +184,17 @@ const make = Effect.gen(function* () {
         projection.step(read, number)
         return !projection.isUncertain()
       }
-      yield* parser.forEach(bytesOf(link.ref), visit, depth)
+      const skim: Skim = (chunk, from, to, line, offset) => {
+        const place = { segment: number, line, offset, length: to - from }
+        // Left to `visit` once nothing is certain any more: it ends the reading.
+        if (!projection.skim(chunk, from, to, place) || projection.isUncertain()) return false
+        bytes = offset + place.length + 1
+        endsLine = true
+        lines = line
+        return true
+      }
+      const isSkimmed = depth === "glance" && until === null
+      yield* parser.forEach(bytesOf(link.ref), visit, { depth, skim: isSkimmed ? skim : undefined })
       segments.push({ ref: link.ref, bytes, endsLine, lines, afterMeta, hasByteOrderMark })
     }
     return { segments, projected: projection.result(), projection, certain: !projection.isUncertain() }
@@ -207,8 +221,19 @@ const make = Effect.gen(function* () {
     return { ref, stat, ...own, meta: projected.meta, segments, projected, projection }
   })
 
+  const glimpse = Effect.fn("SessionReconstruction.glimpse")(function* (ref: RolloutRef) {
+    for (const length of SessionGlimpse.lengths) {
+      const ends = yield* store.ends(ref, length)
+      if (ends === null || ends.stat.size < SessionGlimpse.worthwhile) return null
+      const found = SessionGlimpse.glimpse(ref, ends)
+      if (found !== null) return found
+    }
+    return null
+  })
+
   return SessionReconstruction.of({
     restore,
+    glimpse,
     restoreBytes: Effect.fn("SessionReconstruction.restoreBytes")(function* (ref, bytes, stat) {
       const own = yield* ownMeta(ref, yield* bases.head(bytes))
       const links: ReadonlyArray<Link> = [{ ref, meta: own.meta, until: null }]

@@ -41,53 +41,67 @@ export interface ThreadHead {
   readonly final: boolean
 }
 
-/** Reads a rollout's head; null when it has no usable `session_meta`. */
+/** Reads a rollout's head, piece by piece. */
+const makeHeadReader = () => {
+  const scanner = makeLineScanner(maxLineBytes)
+  let meta: SessionMeta | null = null
+  let settings: SettingsSource = {}
+  let event: RolloutHead["said"] = null
+  let item: RolloutHead["said"] = null
+  let done = false
+
+  const visit = (raw: RawLine) => {
+    if (done) return
+    const { line } = readLine(raw)
+    done = raw.offset + raw.length >= headLimit
+    if (line === null) return
+    if (line.record._tag === "SessionMeta") {
+      if (meta === null) settings = PersistedSettings.initial(line.record.meta)
+      meta = meta === null ? line.record.meta : restated(meta, line.record.meta)
+    }
+    settings = PersistedSettings.step(settings, line)
+    const words = spoken(line)
+    if (words === null) return
+    const said = { text: words.text, ordinal: line.ordinal }
+    if (words.by === "item") item = item === null || item.text === "" ? said : item
+    else if (event === null || event.text === "") event = said
+    if (event !== null && event.text !== "" && meta !== null) done = true
+  }
+
+  return {
+    /** True when enough was read. */
+    push: (chunk: Uint8Array): boolean => {
+      scanner.push(chunk, visit)
+      return done
+    },
+    /** The head; null when the rollout has no usable `session_meta`. */
+    finish: (): RolloutHead | null => {
+      scanner.finish(visit)
+      const told = event === null || event.text === ""
+      const said = told && meta?.historyMode !== "paginated" ? (item ?? event) : event
+      return meta === null ? null : { meta, settings, said }
+    }
+  }
+}
+
 const readRolloutHead = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<RolloutHead | null, E> =>
   Effect.suspend(() => {
-    const scanner = makeLineScanner(maxLineBytes)
-    let meta: SessionMeta | null = null
-    let settings: SettingsSource = {}
-    let event: RolloutHead["said"] = null
-    let item: RolloutHead["said"] = null
-    let done = false
-
-    const visit = (raw: RawLine) => {
-      if (done) return
-      const { line } = readLine(raw)
-      done = raw.offset + raw.length >= headLimit
-      if (line === null) return
-      if (line.record._tag === "SessionMeta") {
-        if (meta === null) settings = PersistedSettings.initial(line.record.meta)
-        meta = meta === null ? line.record.meta : restated(meta, line.record.meta)
-      }
-      settings = PersistedSettings.step(settings, line)
-      const words = spoken(line)
-      if (words === null) return
-      const said = { text: words.text, ordinal: line.ordinal }
-      if (words.by === "item") item = item === null || item.text === "" ? said : item
-      else if (event === null || event.text === "") event = said
-      if (event !== null && event.text !== "" && meta !== null) done = true
-    }
-
-    return bytes.pipe(
-      Stream.takeUntil((chunk) => {
-        scanner.push(chunk, visit)
-        return done
-      }),
-      Stream.runDrain,
-      Effect.map(() => {
-        scanner.finish(visit)
-        const told = event === null || event.text === ""
-        const said = told && meta?.historyMode !== "paginated" ? (item ?? event) : event
-        return meta === null ? null : { meta, settings, said }
-      })
-    )
+    const reader = makeHeadReader()
+    return bytes.pipe(Stream.takeUntil(reader.push), Stream.runDrain, Effect.map(reader.finish))
   })
+
+/** The head in a rollout's first bytes, which may be all of them; undefined when more has to be read. */
+export const headIn = (bytes: Uint8Array, whole: boolean): RolloutHead | null | undefined => {
+  const reader = makeHeadReader()
+  return reader.push(bytes) || whole ? reader.finish() : undefined
+}
 
 /** Reads a thread's head, following a paginated history to where it began; null when the rollout holds no session. */
 export const readThreadHead = (
   store: RolloutStore["Service"],
-  ref: RolloutRef
+  ref: RolloutRef,
+  /** The rollout's own head, where it has been read. */
+  own?: RolloutHead | null
 ): Effect.Effect<ThreadHead | null, ThreadNotFound | RolloutStoreError> => {
   /** What was said before the end of `base`: by its own bases, or by itself. */
   const inherited = (
@@ -114,7 +128,7 @@ export const readThreadHead = (
     })
 
   return Effect.gen(function* () {
-    const head = yield* readRolloutHead(store.read(ref))
+    const head = own === undefined ? yield* readRolloutHead(store.read(ref)) : own
     if (head === null) return null
     const { final, preview: text } = yield* preview(head, new Set([ref.path]), Number.POSITIVE_INFINITY)
     return { meta: { ...head.meta, payload: {} }, settings: head.settings, preview: text, final }

@@ -29,6 +29,8 @@ export type ResumeTarget =
 
 export interface ResumeRequest extends NewThreadRequest {
   readonly target: ResumeTarget
+  /** Are its turns asked for? Without them the answer need not wait until the rollout is read. Default true. */
+  readonly withTurns?: boolean
 }
 
 /** How the client came to the thread. */
@@ -107,22 +109,36 @@ const make = Effect.gen(function* () {
   const approvals = yield* Approvals
   const forks = yield* makeForks
 
+  /** The cut: snapshot and subscription at one instant, and from there on every event waits for the replay. */
+  const join = (connection: Connection, threadId: ThreadId) =>
+    Effect.andThen(delivery.hold(connection, threadId), delivery.subscribe(connection, threadId))
+
+  const attached = Effect.fnUntraced(function* (
+    connection: Connection,
+    kind: AttachKind,
+    [snapshot, joined]: readonly [Snapshot, boolean],
+    extras: Pick<Attached, "warnings" | "pending">
+  ) {
+    const stage = new AttachedStage(connection, kind, snapshot, extras)
+    // A client that never got its response does not hear of the thread.
+    yield* Effect.addFinalizer(() =>
+      joined && !stage.isFollowed ? delivery.unsubscribe(connection, snapshot.thread.id) : Effect.void
+    )
+    return stage
+  })
+
   const attach = Effect.fnUntraced(function* (
     connection: Connection,
     kind: AttachKind,
     thread: LiveThread,
     warnings: ReadonlyArray<string>
   ) {
-    // The cut: snapshot and subscription at one instant, and from there on every event waits for the replay.
-    const join = Effect.andThen(delivery.hold(connection, thread.id), delivery.subscribe(connection, thread.id))
     const open = Effect.sync(() => approvals.pending(thread.id))
-    const [snapshot, [joined, pending]] = yield* threads.snapshot(thread, Effect.all([join, open]))
-    const attached = new AttachedStage(connection, kind, snapshot, { warnings, pending })
-    // A client that never got its response does not hear of the thread.
-    yield* Effect.addFinalizer(() =>
-      joined && !attached.isFollowed ? delivery.unsubscribe(connection, thread.id) : Effect.void
+    const [snapshot, [joined, pending]] = yield* threads.snapshot(
+      thread,
+      Effect.all([join(connection, thread.id), open])
     )
-    return attached
+    return yield* attached(connection, kind, [snapshot, joined], { warnings, pending })
   })
 
   /** A loaded thread runs under the settings that it has: what a second client asks for besides is not applied. */
@@ -136,7 +152,15 @@ const make = Effect.gen(function* () {
   const rejoin = (connection: Connection, thread: LiveThread, overrides: SettingsSource) =>
     attach(connection, "rejoin", thread, ignored(thread, overrides))
 
-  const load = Effect.fnUntraced(function* (connection: Connection, ref: RolloutRef, overrides: SettingsSource) {
+  const load = Effect.fnUntraced(function* (
+    connection: Connection,
+    ref: RolloutRef,
+    { overrides, withTurns }: ResumeRequest
+  ) {
+    if (withTurns === false) {
+      const arrived = yield* threads.arrive(ref, overrides, join(connection, ref.threadId))
+      if (arrived !== null) return yield* attached(connection, "cold", arrived, { warnings: [], pending: [] })
+    }
     const { cold, thread } = yield* threads.load(ref, overrides)
     return cold ? yield* attach(connection, "cold", thread, []) : yield* rejoin(connection, thread, overrides)
   })
@@ -153,7 +177,7 @@ const make = Effect.gen(function* () {
     switch (target.by) {
       case "id":
         return running === undefined
-          ? yield* load(connection, yield* store.locate(target.threadId), overrides)
+          ? yield* load(connection, yield* store.locate(target.threadId), request)
           : yield* rejoin(connection, running, overrides)
       case "path": {
         if (running !== undefined && (running.ephemeral || running.journal.ref()?.path === target.path)) {
@@ -162,7 +186,7 @@ const make = Effect.gen(function* () {
         }
         const ref = yield* store.resolve(target.path)
         if (running !== undefined && running.journal.ref()?.path !== ref.path) return yield* stale(target.path, running)
-        return yield* load(connection, ref, overrides)
+        return yield* load(connection, ref, request)
       }
       case "history": {
         if (running !== undefined) {

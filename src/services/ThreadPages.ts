@@ -17,12 +17,17 @@ export interface CatalogEntry {
   readonly updatedAt: number
 }
 
-interface Place {
+/** A place between threads. */
+export interface Place {
   readonly time: number
   readonly id: ThreadId
 }
 
 const maxLimit = 100
+
+/** How many threads a page has at most: a limit outside 1 to 100 is moved to the nearer end. */
+export const pageSize = (limit: number): number => Math.min(Math.max(limit, 1), maxLimit)
+
 const defaultKinds: ReadonlyArray<SourceKind> = ["cli", "vscode"]
 const cursorPattern = /^((?:\d{4}|[+-]\d{6})-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?Z)\|(.+)$/
 
@@ -48,11 +53,17 @@ export const parentOf = (thread: Thread): string | null => {
 const timeOf = (entry: CatalogEntry, key: ThreadQuery["sortKey"]): number =>
   key === "created_at" ? entry.createdAt : entry.updatedAt
 
+const placeOf = (entry: CatalogEntry, key: ThreadQuery["sortKey"]): Place => ({
+  time: timeOf(entry, key),
+  id: entry.thread.id
+})
+
 const compare = (a: Place, b: Place): number => a.time - b.time || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 
 const formatCursor = ({ id, time }: Place): string => `${DateTime.formatIso(DateTime.makeUnsafe(time))}|${id}`
 
-const parseCursor = (cursor: string): Result.Result<Place, InvalidRequest> => {
+/** The place that a client holds. */
+export const parseCursor = (cursor: string): Result.Result<Place, InvalidRequest> => {
   const match = cursorPattern.exec(cursor)
   const time = match === null ? Number.NaN : Date.parse(match[1] ?? "")
   const id = parseThreadId(match?.[2] ?? "")
@@ -70,16 +81,33 @@ const isDescendant = (thread: Thread, ancestor: ThreadId, parents: ReadonlyMap<s
   return false
 }
 
-const matches = (query: ThreadQuery, parents: ReadonlyMap<string, string>): ((thread: Thread) => boolean) => {
+/** The kinds that a query means; null for all. */
+export const kindsOfQuery = (
+  query: Pick<ThreadQuery, "sourceKinds" | "parentThreadId" | "ancestorThreadId">
+): ReadonlyArray<SourceKind> | null => {
+  if (query.sourceKinds !== null && query.sourceKinds.length > 0) return query.sourceKinds
+  // Whoever asks for a thread's sub-agents by name does not mean to leave sub-agents out.
+  return query.parentThreadId !== null || query.ancestorThreadId !== null ? null : defaultKinds
+}
+
+/** Does the query's term stand in the name or the preview? */
+export const hasTerm = (
+  query: Pick<ThreadQuery, "searchTerm">
+): ((preview: string, name: string | null) => boolean) => {
+  const term = query.searchTerm?.toLowerCase() ?? ""
+  return (preview, name) =>
+    term === "" || preview.toLowerCase().includes(term) || (name?.toLowerCase().includes(term) ?? false)
+}
+
+/** Is a thread one of those that the query means? */
+export const matches = (query: ThreadQuery, parents: ReadonlyMap<string, string>): ((thread: Thread) => boolean) => {
   const among = <A>(values: ReadonlyArray<A> | null): ReadonlySet<A> | null =>
     values === null || values.length === 0 ? null : new Set(values)
   const providers = among(query.modelProviders)
   const cwds = among(query.cwd)
   const excluded = new Set<string>(query.excludedThreadIds)
-  // Whoever asks for a thread's sub-agents by name does not mean to leave sub-agents out.
-  const ofFamily = query.parentThreadId !== null || query.ancestorThreadId !== null
-  const kinds = among(query.sourceKinds) ?? (ofFamily ? null : new Set(defaultKinds))
-  const term = query.searchTerm?.toLowerCase() ?? ""
+  const kinds = among(kindsOfQuery(query))
+  const named = hasTerm(query)
   return (thread) =>
     !excluded.has(thread.id) &&
     (providers === null || providers.has(thread.modelProvider)) &&
@@ -87,34 +115,38 @@ const matches = (query: ThreadQuery, parents: ReadonlyMap<string, string>): ((th
     (kinds === null || kindsOf(thread.source).some((kind) => kinds.has(kind))) &&
     (query.parentThreadId === null || parentOf(thread) === query.parentThreadId) &&
     (query.ancestorThreadId === null || isDescendant(thread, query.ancestorThreadId, parents)) &&
-    (term === "" || thread.preview.toLowerCase().includes(term) || (thread.name?.toLowerCase().includes(term) ?? false))
+    named(thread.preview, thread.name)
 }
 
-/**
- * One page of the entries. `parents` maps every known thread to the one that spawned it; only a query for descendants
- * needs it. A limit outside 1 to 100 is moved to the nearer end.
- */
-export const pageOf = (
-  entries: Iterable<CatalogEntry>,
+/** The entries that a query means, in its order, from its cursor on. */
+export const inOrder = <A extends CatalogEntry>(
+  entries: Iterable<A>,
   query: ThreadQuery,
   parents: ReadonlyMap<string, string>
-): Result.Result<ThreadPage, InvalidRequest> =>
+): Result.Result<ReadonlyArray<A>, InvalidRequest> =>
   Result.gen(function* () {
     const cursor = query.cursor === null ? null : yield* parseCursor(query.cursor)
     const sign = query.sortDirection === "asc" ? 1 : -1
     const wanted = matches(query, parents)
-    const limit = Math.min(Math.max(query.limit, 1), maxLimit)
-    const rest = Array.from(entries)
+    return Array.from(entries)
       .filter(({ thread }) => wanted(thread))
-      .map((entry) => ({ entry, place: { time: timeOf(entry, query.sortKey), id: entry.thread.id } }))
+      .map((entry) => ({ entry, place: placeOf(entry, query.sortKey) }))
       .filter(({ place }) => cursor === null || sign * compare(place, cursor) > 0)
       .sort((a, b) => sign * compare(a.place, b.place))
-    const page = rest.slice(0, limit)
-    const first = page[0]
-    const last = page.at(-1)
-    return {
-      data: page.map(({ entry }) => entry.thread),
-      nextCursor: last !== undefined && rest.length > page.length ? formatCursor(last.place) : null,
-      backwardsCursor: first === undefined ? null : formatCursor(first.place)
-    }
+      .map(({ entry }) => entry)
   })
+
+/** The page that begins with the first of `rest`, which go on behind it when there are more than its size. */
+export const cut = <A extends CatalogEntry>(
+  rest: ReadonlyArray<A>,
+  query: Pick<ThreadQuery, "limit" | "sortKey">
+): { readonly entries: ReadonlyArray<A> } & Pick<ThreadPage, "nextCursor" | "backwardsCursor"> => {
+  const entries = rest.slice(0, pageSize(query.limit))
+  const first = entries[0]
+  const last = entries.at(-1)
+  return {
+    entries,
+    nextCursor: last !== undefined && rest.length > entries.length ? formatCursor(placeOf(last, query.sortKey)) : null,
+    backwardsCursor: first === undefined ? null : formatCursor(placeOf(first, query.sortKey))
+  }
+}

@@ -1,5 +1,5 @@
 /**
- * What can be asked of a list of threads, and what a page of one is.
+ * What can be asked of a list of threads, and of a search among them, and what a page of one is.
  */
 import type { ThreadId } from "../domain/Ids.ts"
 import type { Thread } from "../domain/Thread.ts"
@@ -37,6 +37,29 @@ export interface ThreadQuery {
   /** Sub-agent threads at any depth under this one. */
   readonly ancestorThreadId: ThreadId | null
   readonly excludedThreadIds: ReadonlyArray<ThreadId>
+}
+
+/** Which threads to search for words that were said in them. */
+export interface ThreadSearch extends Pick<
+  ThreadQuery,
+  "cursor" | "limit" | "sortKey" | "sortDirection" | "archived" | "sourceKinds"
+> {
+  /** Part of what a user or an agent said; letter case and the kind of white space do not matter. */
+  readonly searchTerm: string
+}
+
+/** A thread in which the words were said. */
+export interface FoundThread {
+  readonly thread: Thread
+  /** The first text that has the words, cut to what is around them. */
+  readonly snippet: string
+}
+
+/** A page of the threads found, in the order of the list: there is no ranking. */
+export interface FoundPage {
+  readonly data: ReadonlyArray<FoundThread>
+  readonly nextCursor: string | null
+  readonly backwardsCursor: string | null
 }
 
 /** A page of threads without turns. Cursors hold a place between threads, `(time, id)`, not a thread. */

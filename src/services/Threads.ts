@@ -5,7 +5,7 @@
  * loaded. A rollout that another process changed is read again before the next snapshot, as long as this
  * server has not written to it itself.
  */
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule, Scope, Semaphore } from "effect"
+import { Clock, Context, Duration, Effect, Equal, Exit, Layer, Option, Schedule, Scope, Semaphore } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
 import type { Thread } from "../domain/Thread.ts"
@@ -25,7 +25,7 @@ import * as Journal from "./ThreadJournal.ts"
 
 /** A thread as of one instant of its history. */
 export interface Snapshot {
-  /** With all its turns. */
+  /** With all its turns; with the last of them only in one that {@link Threads.arrive} gives. */
   readonly thread: Thread
   readonly settings: ThreadSettings
   readonly usage: RestoredUsage | null
@@ -66,6 +66,16 @@ export class Threads extends Context.Service<
       ref: RolloutRef,
       overrides: SettingsSource
     ) => Effect.Effect<{ readonly thread: LiveThread.LiveThread; readonly cold: boolean }, ThreadError>
+    /**
+     * A stored thread as the ends of its rollout tell of it, at once and at any length, and whatever `at` does at that very
+     * instant; it is loaded right afterwards, and nothing happens to it before. Null when it is loaded already, or has to
+     * be read first.
+     */
+    readonly arrive: <A, E, R>(
+      ref: RolloutRef,
+      overrides: SettingsSource,
+      at: Effect.Effect<A, E, R>
+    ) => Effect.Effect<readonly [Snapshot, A] | null, ThreadError | E, R>
     /** Takes in a thread that was just made. */
     readonly adopt: (threadId: ThreadId, adoption: Adoption) => Effect.Effect<LiveThread.LiveThread>
     /** Lets go of a thread: what runs in it ends, and all are told. False when it was not loaded. */
@@ -117,23 +127,31 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const agent = Option.getOrElse(yield* Effect.serviceOption(Agent), () => unconfigured)
   const approvals = yield* Approvals
   const threads = new Map<ThreadId, Loaded>()
+  const background = yield* Effect.scope
+  /** Told of, and being read. */
+  const arriving = new Set<ThreadId>()
   const loading = new Map<ThreadId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
 
-  /** One at a time per thread; the lock is forgotten with its last user. */
+  /** The lock of a thread; it is forgotten with its last user. */
+  const enter = (threadId: ThreadId) =>
+    Effect.sync(() => {
+      const lock = loading.get(threadId) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
+      lock.users++
+      loading.set(threadId, lock)
+      return lock
+    })
+  const leave = (threadId: ThreadId) => (lock: { users: number }) =>
+    Effect.sync(() => {
+      if (--lock.users === 0) loading.delete(threadId)
+    })
+
+  /** One at a time per thread. */
   const alone = <A, E, R>(threadId: ThreadId, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.acquireUseRelease(
-      Effect.sync(() => {
-        const lock = loading.get(threadId) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
-        lock.users++
-        loading.set(threadId, lock)
-        return lock
-      }),
-      (lock) => lock.semaphore.withPermits(1)(effect),
-      (lock) =>
-        Effect.sync(() => {
-          if (--lock.users === 0) loading.delete(threadId)
-        })
-    )
+    Effect.acquireUseRelease(enter(threadId), ({ semaphore }) => semaphore.withPermits(1)(effect), leave(threadId))
+
+  /** Keeps everybody else from the thread for as long as the scope lasts. */
+  const holdAlone = (threadId: ThreadId) =>
+    Effect.flatMap(Effect.acquireRelease(enter(threadId), leave(threadId)), ({ semaphore }) => semaphore.takeScoped(1))
 
   const settings = Effect.fnUntraced(function* (overrides: SettingsSource, remembered: SettingsSource) {
     const configured = yield* config.settings
@@ -255,6 +273,89 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     )
   })
 
+  /** Loads a thread that clients were told of already, and tells them where its ends had not said all. */
+  const complete = Effect.fnUntraced(function* (
+    ref: RolloutRef,
+    overrides: SettingsSource,
+    told: Snapshot
+  ): Effect.fn.Return<void, ThreadError> {
+    const threadId = ref.threadId
+    const session = yield* reconstruction.restore(ref)
+    const decided = yield* settings(overrides, session.projected.settings)
+    const live = yield* take(threadId, restored(session, decided))
+    const names = yield* store.names
+    const name = names.get(threadId) ?? session.projected.name
+    if (name !== null && name !== told.thread.name) {
+      yield* delivery.publish(threadId, { method: "thread/name/updated", params: { threadId, threadName: name } })
+    }
+    if (!Equal.equals(decided, told.settings)) {
+      const message = `thread ${threadId} runs under other settings than its last lines tell: ${JSON.stringify(decided)}`
+      yield* delivery.publish(threadId, { method: "warning", params: { threadId, message } })
+    }
+    const usage = live.usage()
+    if (usage !== null && usage.owner !== null && !Equal.equals(usage.info, told.usage?.info)) {
+      yield* delivery.publish(threadId, {
+        method: "thread/tokenUsage/updated",
+        params: { threadId, turnId: usage.owner, tokenUsage: usage.info }
+      })
+    }
+  })
+
+  const arrive = Effect.fn("Threads.arrive")(function* <A, E, R>(
+    ref: RolloutRef,
+    overrides: SettingsSource,
+    at: Effect.Effect<A, E, R>
+  ): Effect.fn.Return<readonly [Snapshot, A] | null, ThreadError | E, R> {
+    const { threadId } = ref
+    const scope = yield* Scope.make()
+    const found = yield* Effect.gen(function* () {
+      yield* Effect.interruptible(Scope.provide(holdAlone(threadId), scope))
+      if (threads.has(threadId)) return null
+      const glimpsed = yield* reconstruction.glimpse(ref)
+      if (glimpsed === null) return null
+      const decided = yield* settings(overrides, glimpsed.settings)
+      const names = yield* store.names
+      const { meta, name, preview, recent, stat, usage } = glimpsed
+      const shown: Snapshot = {
+        settings: decided,
+        usage: withWindow(usage, decided.modelContextWindow),
+        thread: ThreadView.makeThread({
+          meta,
+          path: ref.path,
+          ephemeral: false,
+          modifiedAt: stat.modifiedAt,
+          preview,
+          settings: decided,
+          cwd: config.cwd,
+          name: names.get(meta.id) ?? name,
+          status: { type: "idle" },
+          turns: ThreadView.atRest(recent)
+        })
+      }
+      return [shown, yield* at] as const
+    }).pipe(
+      Effect.onExit((exit) => (Exit.isSuccess(exit) && exit.value !== null ? Effect.void : Scope.close(scope, exit)))
+    )
+    if (found === null) return null
+    arriving.add(threadId)
+    yield* complete(ref, overrides, found[0]).pipe(
+      Effect.catchCause((cause) =>
+        Effect.andThen(
+          Effect.logError("a thread that was told of could not be loaded", cause),
+          delivery.broadcast({ method: "thread/closed", params: { threadId } })
+        )
+      ),
+      Effect.ensuring(
+        Effect.suspend(() => {
+          arriving.delete(threadId)
+          return Scope.close(scope, Exit.void)
+        })
+      ),
+      Effect.forkIn(background)
+    )
+    return found
+  }, Effect.uninterruptible)
+
   const snapshot = Effect.fnUntraced(function* <A, E, R>(
     thread: LiveThread.LiveThread,
     at: Effect.Effect<A, E, R>
@@ -305,9 +406,10 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   })
 
   return Threads.of({
-    loaded: Effect.sync(() => Array.from(threads.keys()).sort()),
+    loaded: Effect.sync(() => Array.from(new Set([...threads.keys(), ...arriving])).sort()),
     find,
     load,
+    arrive,
     settings,
     snapshot,
     moveTo: Effect.fn("Threads.moveTo")(function* (threadId, ref) {

@@ -125,7 +125,7 @@ export const connect = Effect.fn("RecordingConnection.connect")(function* (
     body: () => connection.take,
     step: (entries) => {
       for (const entry of entries) {
-        if (entry._tag === "Response" && marks.has(entry.frame)) marks.set(entry.frame, "seen")
+        if (entry._tag === "Response" && typeof entry.frame === "string" && marks.has(entry.frame)) marks.set(entry.frame, "seen")
         else received.push(entry)
       }
       wake()

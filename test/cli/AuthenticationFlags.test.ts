@@ -5,6 +5,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Option, Path, Result } from "effect"
 import * as AuthenticationFlags from "../../src/cli/AuthenticationFlags.ts"
+import * as AuthenticationSecrets from "../../src/cli/AuthenticationSecrets.ts"
 import { Authenticator } from "../../src/rpc/codex/Authentication.ts"
 import { open } from "../rpc/support/WebSocketClient.ts"
 import { at, hello, home, serve, start } from "./support/Program.ts"
@@ -83,7 +84,7 @@ const authorizer = Effect.fnUntraced(function* (
   const name = path.join(yield* fs.makeTempDirectoryScoped(), "secret")
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
   if (bytes !== null) yield* fs.writeFile(name, bytes)
-  const layer = AuthenticationFlags.layer(
+  const layer = AuthenticationSecrets.layer(
     kind === "TokenFile"
       ? { _tag: kind, file: name }
       : { _tag: kind, secretFile: name, issuer: undefined, audience: undefined, maxClockSkewSeconds: undefined }

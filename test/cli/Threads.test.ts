@@ -47,6 +47,19 @@ describe("rethread threads", () => {
     })
   )
 
+  it.effect("shows where something was said", () =>
+    Effect.gen(function* () {
+      const said = yield* withHome(["threads", "--said", "answer to QUESTION of day 2"])
+      assert.deepStrictEqual([idsIn(said.out), said.code, said.err], [[second.threadId], 0, ""])
+      assert.include(said.out, "answer to question of day 2")
+      const both = yield* withHome(["threads", "--said", "question", "--cwd", "/elsewhere"])
+      assert.deepStrictEqual(idsIn(both.out), [second.threadId])
+      assert.deepStrictEqual(idsIn((yield* withHome(["threads", "--said", "question", "--search", "parser"])).out), [
+        first.threadId
+      ])
+    })
+  )
+
   it.effect("narrows the list by text, directory and archive", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(idsIn((yield* withHome(["threads", "--search", "PARSER"])).out), [first.threadId])

@@ -131,6 +131,61 @@ export const rolloutStoreSuite = <E>(
       )
 
       test(
+        "surveys what it lists, newest name first, as the same array until something is added or gone",
+        Effect.gen(function* () {
+          const files = yield* StoreFiles
+          const store = yield* RolloutStore
+          const survey = store.survey({ archived: false })
+          assert.deepStrictEqual(yield* survey, [])
+          yield* files.write(`${day}/${file(1, { time: "2026-03-01T10-00-01" })}`, "a")
+          yield* files.write(`${day}/${file(2, { time: "2026-03-01T10-00-03" })}`, "b")
+          yield* files.write(`sessions/${file(3, { time: "2026-03-01T10-00-02" })}`, "c")
+          yield* files.write(`sessions/rollout-x-${id(4)}.jsonl`, "d")
+          yield* files.write(`archived_sessions/${file(5)}`, "e")
+          const first = yield* survey
+          assert.deepStrictEqual(
+            first.map((ref) => ref.threadId),
+            [4, 2, 3, 1].map(id)
+          )
+          assert.deepStrictEqual(first.map((ref) => ref.path).toSorted(), yield* listed(false))
+          yield* files.append(`sessions/${file(3, { time: "2026-03-01T10-00-02" })}`, "more")
+          assert.strictEqual(yield* survey, first)
+          assert.deepStrictEqual(
+            (yield* store.survey({ archived: true })).map((ref) => ref.threadId),
+            [id(5)]
+          )
+          yield* files.remove(`sessions/${file(3, { time: "2026-03-01T10-00-02" })}`)
+          assert.deepStrictEqual(
+            (yield* survey).map((ref) => ref.threadId),
+            [4, 2, 1].map(id)
+          )
+        })
+      )
+
+      test(
+        "looks at many at once as at each, and at the beginning of one",
+        Effect.gen(function* () {
+          const files = yield* StoreFiles
+          const store = yield* RolloutStore
+          yield* files.write(`${day}/${file(1)}`, "small")
+          yield* files.write(`${day}/${file(2)}`, "0123456789".repeat(40_000))
+          const refs = [yield* store.locate(id(1)), yield* store.locate(id(2))]
+          yield* files.write(`${day}/${file(3)}`, "")
+          const gone = yield* store.locate(id(3))
+          yield* files.remove(`${day}/${file(3)}`)
+          const [small = null, large = null] = yield* Effect.forEach(refs, store.stat)
+          assert.deepStrictEqual(yield* store.stats([...refs, gone]), [small, large, null])
+          const peeked = yield* Effect.forEach([...refs, gone], (ref) =>
+            store.peek(ref, ({ bytes, stat, whole }) => ({ text: new TextDecoder().decode(bytes), stat, whole }))
+          )
+          assert.deepStrictEqual(peeked[0], { text: "small", stat: small ?? assert.fail("no stat"), whole: true })
+          assert.deepStrictEqual([peeked[1]?.stat, peeked[1]?.whole], [large ?? undefined, false])
+          assert.strictEqual(peeked[1]?.text, "0123456789".repeat(40_000).slice(0, 64 * 1024))
+          assert.isNull(peeked[2])
+        })
+      )
+
+      test(
         "lists each thread once",
         Effect.gen(function* () {
           const files = yield* StoreFiles

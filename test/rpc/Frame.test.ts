@@ -103,8 +103,8 @@ describe("Frame writing", () => {
   })
 
   it("puts the id where Codex puts it, with its type", () => {
-    assert.strictEqual(Frame.success("1", "{}"), '{"id":"1","result":{}}')
-    assert.strictEqual(Frame.success(1, "{}"), '{"id":1,"result":{}}')
+    assert.deepStrictEqual(Frame.success("1", {}), Result.succeed('{"id":"1","result":{}}'))
+    assert.deepStrictEqual(Frame.success(1, {}), Result.succeed('{"id":1,"result":{}}'))
     assert.deepStrictEqual(
       parseExact(Frame.failure(null, WireError.overloaded)),
       Option.some({

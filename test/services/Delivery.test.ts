@@ -8,13 +8,14 @@ import type { ThreadId } from "../../src/domain/Ids.ts"
 import type { Notification } from "../../src/domain/Notification.ts"
 import { type Connection, NotificationDelivery, type Outbound } from "../../src/services/NotificationDelivery.ts"
 import { ThreadLifecycle } from "../../src/services/ThreadLifecycle.ts"
+import { wholeFrame } from "../../src/rpc/codex/Transport.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { C, S, script, U, um } from "../support/Script.ts"
 import { forkRequest, resumeRequest, server } from "../support/TestServer.ts"
 
 const warning = (message: string): Notification => ({ method: "warning", params: { threadId: null, message } })
 const short = (entry: Outbound): string => {
-  if (entry._tag === "Response") return entry.frame
+  if (entry._tag === "Response") return wholeFrame(entry.frame)
   if (entry._tag !== "Notification") return entry._tag
   const { notification } = entry
   return notification.method === "warning" ? notification.params.message : notification.method
@@ -197,7 +198,7 @@ type Seen =
 const EVENT = 1_000_000n
 
 const seenOf = (entry: Outbound): Seen => {
-  if (entry._tag === "Response") return { kind: "response", thread: entry.frame }
+  if (entry._tag === "Response") return { kind: "response", thread: wholeFrame(entry.frame) }
   if (entry._tag !== "Notification") throw new Error(`nobody sends a ${entry._tag}`)
   const { notification } = entry
   switch (notification.method) {

@@ -10,6 +10,7 @@ import * as NodePath from "node:path"
 import { addCounts, type Counts, type Finding, finding, noCounts } from "../../domain/Finding.ts"
 import { type Diagnosis, reportOf, RolloutDoctor } from "../../services/RolloutDoctor.ts"
 import { RolloutStore } from "../../services/RolloutStore.ts"
+import * as Failure from "../Failure.ts"
 import * as HomeInspection from "../HomeInspection.ts"
 import * as LocalServices from "../LocalServices.ts"
 import * as MendedFiles from "../MendedFiles.ts"
@@ -176,7 +177,7 @@ const summaryOf = ({ bytes, counts, repaired, rollouts }: Tally, { notes, style 
 }
 
 export const doctor = Command.make("doctor", flags, (given) =>
-  Root.orFail(
+  Failure.orFail(
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const options = yield* Root.options(given.codexHome)
@@ -186,10 +187,10 @@ export const doctor = Command.make("doctor", flags, (given) =>
       for (const target of targets) {
         const path = NodePath.resolve(options.cwd, target)
         const info = yield* Effect.option(fs.stat(path))
-        if (info._tag === "None") return yield* Root.fail({ message: `there is no ${path}` }, 2)
+        if (info._tag === "None") return yield* Failure.fail({ message: `there is no ${path}` }, 2)
         const isFolder = info.value.type === "Directory"
         if (isFolder && !(yield* isHome(path))) {
-          return yield* Root.fail({ message: `${path} is no Codex home: no sessions, no archived_sessions` }, 2)
+          return yield* Failure.fail({ message: `${path} is no Codex home: no sessions, no archived_sessions` }, 2)
         }
         const home = isFolder ? path : (homeOf(path) ?? options.home)
         const check = Effect.gen(function* () {
@@ -206,7 +207,7 @@ export const doctor = Command.make("doctor", flags, (given) =>
         const style = isTerminal ? printing.style : Output.plainStyle
         yield* Console.error(summaryOf(tally, { ...printing, style }))
       }
-      if (!sound) return yield* Root.endWith(1)
+      if (!sound) return yield* Failure.endWith(1)
     })
   )
 ).pipe(

@@ -5,11 +5,11 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { TurnId } from "../../domain/Ids.ts"
 import { CodexClient } from "../../rpc/client/index.ts"
+import * as Failure from "../Failure.ts"
 import * as LocalServices from "../LocalServices.ts"
 import * as Output from "../Output.ts"
 import * as PromptTurn from "../PromptTurn.ts"
 import * as Root from "../Root.ts"
-import * as ThreadClient from "../ThreadClient.ts"
 import * as ThreadTarget from "../ThreadTarget.ts"
 import * as ThreadText from "../ThreadText.ts"
 
@@ -31,16 +31,16 @@ const flags = {
     Flag.withDefault(false)
   ),
   prompt: PromptTurn.flag,
-  remote: ThreadClient.remote,
+  remote: ThreadTarget.remote,
   codexHome: Root.codexHome
 }
 
 export const fork = Command.make("fork", flags, (given) =>
-  Root.orFail(
+  Failure.orFail(
     Effect.gen(function* () {
       const options = yield* Root.options(given.codexHome)
       if (Option.isSome(given.until) && Option.isSome(given.before)) {
-        return yield* Root.fail({ message: "--until and --before exclude each other" }, 2)
+        return yield* Failure.fail({ message: "--until and --before exclude each other" }, 2)
       }
       const prompt = yield* PromptTurn.textOf(given.prompt)
       const target = yield* ThreadTarget.forClient(given, options.cwd, Option.isSome(given.remote)).pipe(
@@ -67,9 +67,10 @@ export const fork = Command.make("fork", flags, (given) =>
         yield* PromptTurn.report(outcome)
         yield* PromptTurn.check(outcome)
       })
-      yield* make.pipe(Effect.scoped, Effect.provide(ThreadClient.layer(given.remote, options)))
+      const { layer } = yield* Effect.promise(() => import("../ThreadClient.ts"))
+      yield* make.pipe(Effect.scoped, Effect.provide(layer(given.remote, options)))
     })
-  ).pipe(Root.codeWhenInterrupted(130))
+  ).pipe(Failure.codeWhenInterrupted(130))
 ).pipe(
   Command.withDescription("Fork a thread: print the new thread's id; with a prompt, go on in it"),
   Command.withExamples([

@@ -4,9 +4,8 @@
  */
 import { Console, Effect, FileSystem, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as JsonSchemas from "../../rpc/codex/JsonSchemas.ts"
+import * as Failure from "../Failure.ts"
 import * as Output from "../Output.ts"
-import * as Root from "../Root.ts"
 
 const flags = {
   out: Flag.Directory("out").pipe(
@@ -20,8 +19,9 @@ const flags = {
 }
 
 export const generateJsonSchema = Command.make("generate-json-schema", flags, ({ out }) =>
-  Root.orFail(
+  Failure.orFail(
     Effect.gen(function* () {
+      const JsonSchemas = yield* Effect.promise(() => import("../../rpc/codex/JsonSchemas.ts"))
       const documents = JsonSchemas.documents()
       if (Option.isNone(out)) return yield* Output.line(JSON.stringify(documents.get(JsonSchemas.bundleName), null, 2))
       const fs = yield* FileSystem.FileSystem

@@ -4,11 +4,11 @@
 import { Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import { CodexClient } from "../../rpc/client/index.ts"
+import * as Failure from "../Failure.ts"
 import * as LocalServices from "../LocalServices.ts"
 import * as Output from "../Output.ts"
 import * as PromptTurn from "../PromptTurn.ts"
 import * as Root from "../Root.ts"
-import * as ThreadClient from "../ThreadClient.ts"
 import * as ThreadTarget from "../ThreadTarget.ts"
 import * as ThreadText from "../ThreadText.ts"
 
@@ -16,7 +16,7 @@ const flags = {
   thread: ThreadTarget.argument,
   last: ThreadTarget.last,
   prompt: PromptTurn.flag,
-  remote: ThreadClient.remote,
+  remote: ThreadTarget.remote,
   json: Root.json,
   codexHome: Root.codexHome
 }
@@ -25,7 +25,7 @@ const flags = {
 const shownTurns = 3
 
 export const resume = Command.make("resume", flags, (given) =>
-  Root.orFail(
+  Failure.orFail(
     Effect.gen(function* () {
       const options = yield* Root.options(given.codexHome)
       const prompt = yield* PromptTurn.textOf(given.prompt)
@@ -48,9 +48,10 @@ export const resume = Command.make("resume", flags, (given) =>
           ...ThreadText.turnsLines(attached.thread.turns, shownTurns, false, style)
         ])
       })
-      yield* attach.pipe(Effect.scoped, Effect.provide(ThreadClient.layer(given.remote, options)))
+      const { layer } = yield* Effect.promise(() => import("../ThreadClient.ts"))
+      yield* attach.pipe(Effect.scoped, Effect.provide(layer(given.remote, options)))
     })
-  ).pipe(Root.codeWhenInterrupted(130))
+  ).pipe(Failure.codeWhenInterrupted(130))
 ).pipe(
   Command.withDescription("Come to a thread as a client does; with a prompt, go on with it"),
   Command.withExamples([

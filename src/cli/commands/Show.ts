@@ -7,6 +7,7 @@ import * as Results from "../../rpc/codex/Results.ts"
 import type { RestoredUsage as WireUsage } from "../../rpc/client/index.ts"
 import type { RestoredUsage } from "../../domain/TokenUsage.ts"
 import { Threads } from "../../services/Threads.ts"
+import * as Failure from "../Failure.ts"
 import * as LocalServices from "../LocalServices.ts"
 import * as Output from "../Output.ts"
 import * as Root from "../Root.ts"
@@ -37,7 +38,7 @@ const usageOf = (usage: RestoredUsage | null): WireUsage | null =>
   usage === null ? null : { turnId: usage.owner, tokenUsage: usage.info, inherited: usage.inherited }
 
 export const show = Command.make("show", flags, (given) =>
-  Root.orFail(
+  Failure.orFail(
     Effect.gen(function* () {
       const options = yield* Root.options(given.codexHome)
       const count = Option.getOrNull(given.turns)

@@ -6,6 +6,8 @@ import { Command, Flag } from "effect/cli"
 import * as NodePath from "node:path"
 import type { Thread } from "../../domain/Thread.ts"
 import { type SourceKind, ThreadCatalog } from "../../services/ThreadCatalog.ts"
+import * as Failure from "../Failure.ts"
+import { hasTerm } from "../../services/ThreadPages.ts"
 import * as LocalServices from "../LocalServices.ts"
 import * as Output from "../Output.ts"
 import * as Root from "../Root.ts"
@@ -22,6 +24,11 @@ const flags = {
   search: Flag.String("search").pipe(
     Flag.withMetavar("TEXT"),
     Flag.withDescription("Only those with the text in their name or first message"),
+    Flag.optional
+  ),
+  said: Flag.String("said").pipe(
+    Flag.withMetavar("TEXT"),
+    Flag.withDescription("Only those in which a user or an agent said it, with what is around it"),
     Flag.optional
   ),
   cwd: Flag.String("cwd").pipe(
@@ -48,43 +55,69 @@ const flags = {
   codexHome: Root.codexHome
 }
 
-const row = (thread: Thread, style: Output.Style): ReadonlyArray<string> => [
+/** A thread, and what is shown of what was said in it. */
+interface Shown {
+  readonly thread: Thread
+  readonly text: string
+}
+
+const row = ({ text, thread }: Shown, style: Output.Style): ReadonlyArray<string> => [
   style.cyan(thread.id),
   Output.time(thread.updatedAt),
   Output.cut(Output.flat(thread.name ?? ""), 24),
-  Output.cut(Output.flat(thread.preview), 48),
+  Output.cut(Output.flat(text), 48),
   style.dim(thread.cwd)
 ]
 
 export const threads = Command.make("threads", flags, (given) =>
-  Root.orFail(
+  Failure.orFail(
     Effect.gen(function* () {
       const options = yield* Root.options(given.codexHome)
       const wanted = given.all ? Number.POSITIVE_INFINITY : given.limit
       const list = Effect.gen(function* () {
         const catalog = yield* ThreadCatalog
-        const found: Array<Thread> = []
+        const found: Array<Shown> = []
+        const folder = Option.match(given.cwd, {
+          onNone: () => null,
+          onSome: (folder) => NodePath.resolve(options.cwd, folder)
+        })
+        const named = hasTerm({ searchTerm: Option.getOrNull(given.search) })
+        const order = {
+          sortKey: "updated_at",
+          sortDirection: "desc",
+          archived: given.archived,
+          sourceKinds: given.subAgents ? [...kinds, "subAgent" as const] : kinds
+        } as const
         let cursor: string | null = null
         do {
-          const page: { readonly data: ReadonlyArray<Thread>; readonly nextCursor: string | null } =
-            yield* catalog.list({
-              cursor,
-              limit: Math.min(pageSize, wanted - found.length),
-              sortKey: "updated_at",
-              sortDirection: "desc",
-              archived: given.archived,
-              modelProviders: null,
-              sourceKinds: given.subAgents ? [...kinds, "subAgent"] : kinds,
-              cwd: Option.match(given.cwd, {
-                onNone: () => null,
-                onSome: (folder) => [NodePath.resolve(options.cwd, folder)]
-              }),
-              searchTerm: Option.getOrNull(given.search),
-              parentThreadId: null,
-              ancestorThreadId: null,
-              excludedThreadIds: []
-            })
-          if (given.json) yield* Effect.forEach(page.data, Output.json, { discard: true })
+          const at = { ...order, cursor, limit: Math.min(pageSize, wanted - found.length) }
+          const page: { readonly data: ReadonlyArray<Shown>; readonly nextCursor: string | null } = yield* Option.match(
+            given.said,
+            {
+              onNone: () =>
+                Effect.map(
+                  catalog.list({
+                    ...at,
+                    modelProviders: null,
+                    cwd: folder === null ? null : [folder],
+                    searchTerm: Option.getOrNull(given.search),
+                    parentThreadId: null,
+                    ancestorThreadId: null,
+                    excludedThreadIds: []
+                  }),
+                  (page) => ({ ...page, data: page.data.map((thread) => ({ thread, text: thread.preview })) })
+                ),
+              onSome: (searchTerm) =>
+                Effect.map(catalog.search({ ...at, searchTerm }), (page) => ({
+                  ...page,
+                  data: page.data
+                    .filter(({ thread }) => folder === null || thread.cwd === folder)
+                    .filter(({ thread }) => named(thread.preview, thread.name))
+                    .map(({ snippet, thread }) => ({ thread, text: snippet }))
+                }))
+            }
+          )
+          if (given.json) yield* Effect.forEach(page.data, ({ thread }) => Output.json(thread), { discard: true })
           found.push(...page.data)
           cursor = page.nextCursor
         } while (cursor !== null && found.length < wanted)
@@ -93,8 +126,9 @@ export const threads = Command.make("threads", flags, (given) =>
       const { found, more } = yield* Effect.provide(list, LocalServices.layer(options))
       if (!given.json && found.length > 0) {
         const style = yield* Output.style
-        const rows = found.map((thread) => row(thread, style))
-        yield* Output.lines(Output.table(["ID", "UPDATED", "NAME", "FIRST MESSAGE", "DIRECTORY"], rows, style))
+        const rows = found.map((each) => row(each, style))
+        const text = Option.isSome(given.said) ? "SAID" : "FIRST MESSAGE"
+        yield* Output.lines(Output.table(["ID", "UPDATED", "NAME", text, "DIRECTORY"], rows, style))
       }
       if (found.length === 0 && !given.json) yield* Console.error(`no threads in ${options.home}`)
       if (more && !given.json) yield* Console.error("there are more: --limit N, or --all")
@@ -105,6 +139,7 @@ export const threads = Command.make("threads", flags, (given) =>
   Command.withExamples([
     { command: "rethread threads", description: "The 20 threads that were changed last" },
     { command: "rethread threads --search parser --cwd .", description: "Those about a parser, of this directory" },
+    { command: "rethread threads --said 'race condition'", description: "Those in which somebody spoke of one" },
     { command: "rethread threads --all --json | jq -r .id", description: "Every id, for scripts" }
   ])
 )

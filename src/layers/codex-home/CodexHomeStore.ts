@@ -8,12 +8,20 @@
 import { Effect, FileSystem, Layer, Option, Path, type PlatformError, Schema, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../../domain/Ids.ts"
-import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import {
+  type NewRollout,
+  type RolloutPeek,
+  type RolloutRef,
+  type RolloutStat,
+  RolloutStore
+} from "../../services/RolloutStore.ts"
 import { RolloutBusy, RolloutChanged } from "../../services/RolloutWriter.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
 import type { Durability } from "./AppendOnlyFile.ts"
-import { type FileFailure, fileStat, isMissing } from "./FileVersion.ts"
-import { homePaths, placeInHome, relativeInside } from "./HomePaths.ts"
+import { type FileFailure, fileStat, fileStatNow, isMissing } from "./FileVersion.ts"
+import { fileEnds } from "./FileEnds.ts"
+import { filePeek } from "./FilePeek.ts"
+import { homePaths, placeInHome, realFolder, relativeInside } from "./HomePaths.ts"
 import { rolloutBytes } from "./RolloutBytes.ts"
 import {
   currentRolloutFile,
@@ -28,7 +36,8 @@ import {
 } from "./RolloutFileName.ts"
 import { threadIdOfHead } from "./RolloutHead.ts"
 import { openRollout } from "./RolloutOpening.ts"
-import { makeRolloutTree } from "./RolloutTree.ts"
+import { makeSurvey } from "./RolloutSurvey.ts"
+import { makeRolloutTree, type RolloutTree } from "./RolloutTree.ts"
 import { makeSessionIndex } from "./SessionIndex.ts"
 import { moveFile, writeWhole } from "./WholeFile.ts"
 import { acquireWriterLock } from "./WriterLock.ts"
@@ -45,6 +54,8 @@ export interface CodexHomeOptions {
 type Operation = RolloutStoreError["operation"]
 
 const longestPath = 4096
+/** Files looked at in one go: a thousandth of a second. */
+const statsAtOnce = 128
 
 const isBusy = Schema.is(RolloutBusy)
 const isChanged = Schema.is(RolloutChanged)
@@ -64,10 +75,10 @@ const make = Effect.fnUntraced(function* ({
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const random = yield* SecureRandom.SecureRandom
-  const tree = makeRolloutTree({ fs, path, home, allowPathsOutside })
-  const paths = homePaths(fs, path, home)
+  const tree = makeRolloutTree({ path, home, allowPathsOutside })
+  const paths = Effect.sync(() => homePaths(path, home))
   const tools = { fs, path, random }
-  const inRealHome = (name: string) => Effect.map(paths, ({ realHome }) => path.join(realHome, name))
+  const inRealHome = (name: string) => Effect.sync(() => path.join(realFolder(path.resolve(home)), name))
   const index = makeSessionIndex(tools, inRealHome("session_index.jsonl"), durability)
   const locks = inRealHome("thread-writer-locks")
 
@@ -152,14 +163,34 @@ const make = Effect.fnUntraced(function* ({
     return { threadId, path: at.path, archived: at.archived, segmentId: name?.segmentId ?? null }
   })
 
-  const list = ({ archived }: { readonly archived: boolean }) =>
-    Stream.fromIterableEffect(
-      Effect.map(tree, (threads) =>
-        Array.from(threads.values(), currentRolloutFile).flatMap((file) =>
-          file !== undefined && file.archived === archived ? [toRef(file)] : []
-        )
-      )
+  const current = (threads: RolloutTree, archived: boolean) =>
+    Array.from(threads.values(), currentRolloutFile).flatMap((file) =>
+      file !== undefined && file.archived === archived ? [toRef(file)] : []
     )
+
+  const list = ({ archived }: { readonly archived: boolean }) =>
+    Stream.fromIterableEffect(Effect.map(tree, (threads) => current(threads, archived)))
+
+  const surveyed = makeSurvey()
+  const survey = Effect.fn("RolloutStore.survey")(function* ({ archived }: { readonly archived: boolean }) {
+    const threads = yield* tree
+    return surveyed.of(threads, archived, () => current(threads, archived))
+  })
+
+  const stats = Effect.fn("RolloutStore.stats")(function* (refs: ReadonlyArray<RolloutRef>) {
+    const found: Array<RolloutStat | null> = []
+    for (const ref of refs) {
+      found.push(fileStatNow(ref.path) ?? (mayHoldRollout(ref.path) ? fileStatNow(siblingName(ref.path)) : null))
+      if (found.length % statsAtOnce === 0) yield* Effect.yieldNow
+    }
+    return found
+  })
+
+  const peek = <A>(ref: RolloutRef, look: (peek: RolloutPeek) => A) =>
+    Effect.sync(() => (ref.path.endsWith(".zst") ? null : filePeek(ref.path, look)))
+
+  const ends: RolloutStore["Service"]["ends"] = (ref, length) =>
+    Effect.sync(() => (ref.path.endsWith(".zst") ? null : fileEnds(ref.path, length)))
 
   const create = Effect.fn("RolloutStore.create")(function* <E>(
     { createdAt, segmentId, threadId }: NewRollout,
@@ -265,6 +296,10 @@ const make = Effect.fnUntraced(function* ({
     stat,
     read,
     list,
+    survey,
+    stats,
+    peek,
+    ends,
     create,
     writer,
     archive,

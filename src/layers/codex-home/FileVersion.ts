@@ -3,7 +3,7 @@
  * times to milliseconds, which is too coarse for two writes in a row.
  */
 import { Effect, type PlatformError } from "effect"
-import { stat } from "node:fs"
+import { type BigIntStats, stat, statSync } from "node:fs"
 import type { RolloutStat } from "../../services/RolloutStore.ts"
 
 /** Why a call to the operating system failed: its code (`ENOENT`, …) and its words. */
@@ -32,18 +32,29 @@ export const isMissing = (error: FileFailure | PlatformError.PlatformError): boo
   return code === "ENOENT" || code === "ENOTDIR"
 }
 
+/** What tells of a file, by its `stat`, whether it changed. */
+export const rolloutStat = (info: BigIntStats): RolloutStat => ({
+  size: Number(info.size),
+  modifiedAt: Number(info.mtimeNs / 1_000_000n),
+  version: `${info.dev}-${info.ino}-${info.size}-${info.mtimeNs}-${info.ctimeNs}`
+})
+
 /** Size, time of change and version of a file, links followed. Version: identity, size and both times in nanoseconds. */
 export const fileStat = (path: string): Effect.Effect<RolloutStat, FileFailure> =>
   // Lists stat every rollout there is: Node's callbacks cost half of its promises.
   Effect.callback((resume) => {
     stat(path, { bigint: true }, (cause, info) => {
       if (cause !== null) return resume(Effect.fail(fileFailure(cause)))
-      resume(
-        Effect.succeed({
-          size: Number(info.size),
-          modifiedAt: Number(info.mtimeNs / 1_000_000n),
-          version: `${info.dev}-${info.ino}-${info.size}-${info.mtimeNs}-${info.ctimeNs}`
-        })
-      )
+      resume(Effect.succeed(rolloutStat(info)))
     })
   })
+
+/** {@link fileStat} at once, for many files: a twentieth of its time each. Null when the file cannot be looked at. */
+export const fileStatNow = (path: string): RolloutStat | null => {
+  try {
+    const info = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return info === undefined ? null : rolloutStat(info)
+  } catch {
+    return null
+  }
+}

@@ -4,7 +4,8 @@
  * `sessions` and `archived_sessions` may themselves be links to another disk: what they point to
  * counts as inside. Nothing else outside the home does.
  */
-import { Effect, type FileSystem, type Path } from "effect"
+import type { Path } from "effect"
+import { realpathSync } from "node:fs"
 
 /** Where a home's folders are now. All paths are absolute; `real…` ones have no links in them. */
 export interface HomePaths {
@@ -16,22 +17,28 @@ export interface HomePaths {
   readonly realArchived: string
 }
 
-/** Follows the links of the home's own folders; one that does not exist (yet) stands for itself. */
-export const homePaths = (fs: FileSystem.FileSystem, path: Path.Path, home: string): Effect.Effect<HomePaths> => {
-  const real = (folder: string) => Effect.orElseSucceed(fs.realPath(folder), () => folder)
-  return Effect.gen(function* () {
-    const realHome = yield* real(path.resolve(home))
-    const sessions = path.join(realHome, "sessions")
-    const archived = path.join(realHome, "archived_sessions")
-    return {
-      home: path.resolve(home),
-      sessions,
-      archived,
-      realHome,
-      realSessions: yield* real(sessions),
-      realArchived: yield* real(archived)
-    }
-  })
+/** Follows the links of a folder of the home; one that does not exist (yet) stands for itself. */
+export const realFolder = (folder: string): string => {
+  try {
+    return realpathSync.native(folder)
+  } catch {
+    return folder
+  }
+}
+
+/** Where the folders of the home are, asked at once: every look at the home begins with it. */
+export const homePaths = (path: Path.Path, home: string): HomePaths => {
+  const realHome = realFolder(path.resolve(home))
+  const sessions = path.join(realHome, "sessions")
+  const archived = path.join(realHome, "archived_sessions")
+  return {
+    home: path.resolve(home),
+    sessions,
+    archived,
+    realHome,
+    realSessions: realFolder(sessions),
+    realArchived: realFolder(archived)
+  }
 }
 
 /** The path from `folder` to `file` when `file` is inside it (or is it). */

@@ -6,7 +6,7 @@
  * (docs/codex.md, "Files").
  */
 import { DateTime, Result } from "effect"
-import { parseThreadId, type ThreadId } from "../../domain/Ids.ts"
+import { parseThreadId, ThreadId } from "../../domain/Ids.ts"
 
 /** What a rollout's file name says. */
 export interface RolloutFileName {
@@ -22,8 +22,15 @@ const uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 const pattern = new RegExp(`^rollout-(?:(.*)-)?(${uuid})(?:_(${uuid}))?\\.jsonl(\\.zst)?$`, "i")
 const timestampPattern = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}$/
 
+/** The name of nearly every rollout, read without a search. */
+const usual = new RegExp(`^rollout-\\d{4}-\\d{2}-\\d{2}T\\d{2}-\\d{2}-\\d{2}-${uuid}\\.jsonl$`)
+
 /** Reads a file name (no folders); undefined when it is not a rollout's. The time in it is not validated, as in Codex. */
 export const parseRolloutFileName = (name: string): RolloutFileName | undefined => {
+  if (usual.test(name)) {
+    const threadId = ThreadId.make(name.slice(28, 64), { disableChecks: true })
+    return { threadId, segmentId: null, timestamp: name.slice(8, 27), compressed: false }
+  }
   const match = pattern.exec(name)
   if (match === null) return undefined
   const [, timestamp = "", id = "", segment, zst] = match
@@ -70,7 +77,9 @@ export const writtenFirst = (files: ReadonlyArray<RolloutFile>): Array<RolloutFi
   files.toSorted(compareRolloutFiles)
 
 /** The file that the thread lives in: the last written active one, else the last written archived one. */
-export const currentRolloutFile = (files: Iterable<RolloutFile>): RolloutFile | undefined => {
+export const currentRolloutFile = (files: ReadonlyArray<RolloutFile>): RolloutFile | undefined => {
+  // Nearly every thread lives in one file.
+  if (files.length === 1) return files[0]
   const ordered = orderRolloutFiles(files)
   return ordered.findLast((file) => !file.archived) ?? ordered.at(-1)
 }

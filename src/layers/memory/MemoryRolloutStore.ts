@@ -6,7 +6,7 @@
  */
 import { Clock, Context, Effect, Layer, Option, Path, Stream } from "effect"
 import type { ThreadId } from "../../domain/Ids.ts"
-import { type NewRollout, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import { type NewRollout, type RolloutPeek, type RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
 import { RolloutBusy, RolloutChanged } from "../../services/RolloutWriter.ts"
 import { PathRefused, RolloutStoreError, ThreadArchived, ThreadNotFound } from "../../services/ThreadError.ts"
 import { relativeInside } from "../codex-home/HomePaths.ts"
@@ -22,7 +22,9 @@ import {
   siblingName,
   writtenFirst
 } from "../codex-home/RolloutFileName.ts"
+import { peekLength } from "../codex-home/FilePeek.ts"
 import { threadIdOfHead } from "../codex-home/RolloutHead.ts"
+import { makeSurvey } from "../codex-home/RolloutSurvey.ts"
 import { parseSessionIndex, sessionIndexLine, withoutThread } from "../codex-home/SessionIndexFile.ts"
 import { concat, makeFileTable, type MemoryFile, MemoryFiles, newline, toBytes } from "./MemoryFiles.ts"
 
@@ -132,6 +134,30 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
         current.flatMap((file) => (file !== undefined && file.archived === archived ? [toRef(file)] : []))
       )
     })
+
+  const surveyed = makeSurvey()
+  const survey = ({ archived }: { readonly archived: boolean }) =>
+    Effect.map(Stream.runCollect(list({ archived })), (refs) => surveyed.of(refs, archived, () => refs))
+
+  const stats = (refs: ReadonlyArray<RolloutRef>) =>
+    Effect.forEach(refs, (ref) => Effect.orElseSucceed(stat(ref), () => null))
+
+  const peek = <A>(ref: RolloutRef, look: (peek: RolloutPeek) => A) =>
+    Effect.gen(function* () {
+      const file = stored.get(ref.path)
+      if (file === undefined || ref.path.endsWith(".zst")) return null
+      const bytes = file.bytes.subarray(0, peekLength(file.bytes.length))
+      return look({ stat: yield* stat(ref), bytes, whole: bytes.length === file.bytes.length })
+    }).pipe(Effect.orElseSucceed(() => null))
+
+  const ends: RolloutStore["Service"]["ends"] = (ref, length) =>
+    Effect.gen(function* () {
+      const file = stored.get(ref.path)
+      if (file === undefined || ref.path.endsWith(".zst")) return null
+      const tailFrom = Math.max(0, file.bytes.length - length.tail)
+      const head = file.bytes.slice(0, length.head)
+      return { stat: yield* stat(ref), head, tail: file.bytes.slice(tailFrom), tailFrom }
+    }).pipe(Effect.orElseSucceed(() => null))
 
   const create = Effect.fn("RolloutStore.create")(function* <E>(
     { createdAt, segmentId, threadId }: NewRollout,
@@ -270,6 +296,10 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
       stat,
       read,
       list,
+      survey,
+      stats,
+      peek,
+      ends,
       create,
       writer,
       archive,

@@ -32,7 +32,8 @@ const lossOf = (opened: boolean, { message, reason }: Socket.SocketError): Conne
   return new ConnectionLost({ reason: code === null ? "failed" : "ended", detail, code })
 }
 
-const headersOf = ({ headers, token }: WebSocketOptions): Readonly<Record<string, string>> | undefined => {
+/** The headers of a handshake, with the token among them. */
+export const headersOf = ({ headers, token }: WebSocketOptions): Readonly<Record<string, string>> | undefined => {
   if (token === undefined) return headers
   return { ...headers, authorization: `Bearer ${typeof token === "string" ? token : Redacted.value(token)}` }
 }

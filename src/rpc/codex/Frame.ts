@@ -7,6 +7,8 @@
 import { Option, Result } from "effect"
 import type { RequestId } from "../../domain/Ids.ts"
 import { integerToJson, isRecord, type JsonRecord, own, parseExact } from "../../domain/Json.ts"
+import { printTurns } from "../../domain/PrintedTurns.ts"
+import type { FrameText } from "../../services/NotificationDelivery.ts"
 import * as WireError from "./WireError.ts"
 
 /** Bytes of the largest frame that is read: 16 MiB. */
@@ -121,8 +123,13 @@ export const stringify = (value: unknown): Result.Result<string, unknown> => {
   return Result.isSuccess(plain) ? plain : Result.try(() => JSON.stringify(value, exactNumbers))
 }
 
-/** The frame of a successful response; `result` is JSON text. */
-export const success = (id: RequestId, result: string): string => `{"id":${JSON.stringify(id)},"result":${result}}`
+/** The frame of a successful response. Fails for what no JSON text can hold. */
+export const success = (id: RequestId, result: unknown): Result.Result<FrameText, unknown> => {
+  const before = `{"id":${JSON.stringify(id)},"result":`
+  const pieces = Result.try(() => printTurns(result, (part) => Result.getOrThrow(stringify(part)), before, "}"))
+  if (Result.isFailure(pieces) || pieces.success !== null) return Result.map(pieces, (found) => found ?? "")
+  return Result.map(stringify(result), (text) => `${before}${text}}`)
+}
 
 /** The frame of an error response; `id` is null when the request had none that can be echoed. */
 export const failure = (id: RequestId | null, error: WireError.WireError): string => {

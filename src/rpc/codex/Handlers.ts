@@ -141,7 +141,8 @@ const make = Effect.gen(function* () {
       const request = {
         target: yield* resumeTarget(params),
         overrides: yield* Overrides.fromParams(params),
-        originator: yield* originator
+        originator: yield* originator,
+        withTurns: params.excludeTurns !== true || Boolean(params.initialTurnsPage)
       }
       const attached = yield* Effect.mapError(lifecycle.resume(session.connection, request), WireError.fromThreadError)
       yield* replayAndFollow(attached)
@@ -178,6 +179,17 @@ const make = Effect.gen(function* () {
       const loaded = new Set(yield* threads.loaded)
       const data = page.data.map((thread) => (loaded.has(thread.id) ? { ...thread, status: idle } : thread))
       return { data, readStates: null, nextCursor: page.nextCursor, backwardsCursor: page.backwardsCursor }
+    }),
+
+    "thread/search": Effect.fnUntraced(function* (params) {
+      yield* requireExperimental("thread/search")
+      const page = yield* Effect.mapError(catalog.search(ListQuery.makeSearch(params)), WireError.fromThreadError)
+      const loaded = new Set(yield* threads.loaded)
+      const data = page.data.map(({ snippet, thread }) => ({
+        thread: loaded.has(thread.id) ? { ...thread, status: idle } : thread,
+        snippet
+      }))
+      return { data, nextCursor: page.nextCursor, backwardsCursor: page.backwardsCursor }
     }),
 
     "thread/loaded/list": ({ cursor, limit }) =>

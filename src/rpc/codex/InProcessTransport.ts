@@ -7,7 +7,7 @@
 import { type Cause, Deferred, Effect, Exit, Option, Queue, type Scope, Stream } from "effect"
 import { isRecord, type JsonRecord, parseExact } from "../../domain/Json.ts"
 import { type Ending, JsonRpcServer } from "./JsonRpcServer.ts"
-import { type Inbound, PeerGone } from "./Transport.ts"
+import { type Inbound, PeerGone, wholeFrame } from "./Transport.ts"
 
 export interface InProcessClient {
   /** Sends a message, whatever it is, as one frame. */
@@ -43,7 +43,7 @@ export const connect = Effect.fn("InProcessTransport.connect")(function* (
   yield* server
     .serve({
       receive: Queue.takeAll(input),
-      send: (frames) => Stream.runForEach(frames, (frame) => Queue.offer(output, frame))
+      send: (frames) => Stream.runForEach(frames, (frame) => Queue.offer(output, wholeFrame(frame)))
     })
     .pipe(
       Effect.onExit((exit) =>

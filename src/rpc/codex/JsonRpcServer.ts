@@ -117,13 +117,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const succeed = Effect.fnUntraced(
     function* (conversation: Conversation, pending: Pending, value: unknown) {
-      const result = Frame.stringify(value)
-      if (Result.isFailure(result)) {
-        yield* Effect.logError("response cannot be written as JSON", result.failure)
+      const frame = Frame.success(pending.wireId, value)
+      if (Result.isFailure(frame)) {
+        yield* Effect.logError("response cannot be written as JSON", frame.failure)
         return yield* reject(conversation, pending.wireId, WireError.internalError)
       }
       const { connection } = conversation.session
-      const receipt = yield* connection.respond(pending.wireId, Frame.success(pending.wireId, result.success))
+      const receipt = yield* connection.respond(pending.wireId, frame.success)
       // The answer is out: a hook that fails must not lead to a second one.
       for (const hook of pending.hooks) yield* Effect.ignoreCause(hook(receipt), { log: "Error" })
     },

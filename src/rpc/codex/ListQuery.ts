@@ -1,5 +1,5 @@
 /**
- * The params of `thread/list` as a question to the catalog.
+ * The params of `thread/list` and `thread/search` as questions to the catalog.
  *
  * A filter that this server cannot apply is refused by name, never dropped: a list that is silently
  * too long is a wrong list. Filters that cannot matter here pass (docs/codex.md, "thread/list").
@@ -7,8 +7,8 @@
 import { Effect, Result } from "effect"
 import { parseThreadId, type ThreadId } from "../../domain/Ids.ts"
 import { clampLimit } from "../../domain/TurnPage.ts"
-import type { ThreadQuery } from "../../services/ThreadCatalog.ts"
-import type { ThreadListParams } from "./Params.ts"
+import type { ThreadQuery, ThreadSearch } from "../../services/ThreadCatalog.ts"
+import type { ThreadListParams, ThreadSearchParams } from "./Params.ts"
 import * as WireError from "./WireError.ts"
 
 /** Thread ids that a list may leave out. */
@@ -61,6 +61,17 @@ export const make = Effect.fnUntraced(function* (params: ThreadListParams) {
     excludedThreadIds: yield* Effect.forEach(excluded, (id, index) => idAt(`excludedThreadIds.${index}`, id))
   }
   return query
+})
+
+/** The params of `thread/search` as a search. Accounts and attached threads do not exist here: what asks for them changes nothing. */
+export const makeSearch = (params: ThreadSearchParams): ThreadSearch => ({
+  searchTerm: params.searchTerm,
+  cursor: params.cursor ?? null,
+  limit: clampLimit(params.limit),
+  sortKey: params.sortKey ?? "created_at",
+  sortDirection: params.sortDirection ?? "desc",
+  archived: params.archived ?? false,
+  sourceKinds: params.sourceKinds ?? null
 })
 
 /** A page of sorted ids: those after `cursor`, all of them when there is no limit. */

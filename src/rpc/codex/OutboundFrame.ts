@@ -4,7 +4,7 @@
  */
 import { Effect, Option, Result } from "effect"
 import type { Notification } from "../../domain/Notification.ts"
-import type { Outbound } from "../../services/NotificationDelivery.ts"
+import type { FrameText, Outbound } from "../../services/NotificationDelivery.ts"
 import * as Frame from "./Frame.ts"
 import { threadUsage } from "./Results.ts"
 
@@ -30,7 +30,7 @@ const onceFor = (entry: Outbound, print: () => Result.Result<string, unknown>): 
 }
 
 /** The entry's frame; none (and a line in the log) when it cannot be written as JSON. */
-export const outboundFrame = (entry: Outbound): Effect.Effect<Option.Option<string>> => {
+export const outboundFrame = (entry: Outbound): Effect.Effect<Option.Option<FrameText>> => {
   switch (entry._tag) {
     case "Response":
       return Effect.succeedSome(entry.frame)

@@ -75,6 +75,23 @@ export type ThreadForkParams = typeof ThreadForkParams.Type
 
 export const ThreadReadParams = Schema.Struct({ threadId: Schema.String, includeTurns: Flag })
 
+const SourceKinds = nullable(
+  Schema.Array(
+    Schema.Literals([
+      "cli",
+      "vscode",
+      "exec",
+      "appServer",
+      "subAgent",
+      "subAgentReview",
+      "subAgentCompact",
+      "subAgentThreadSpawn",
+      "subAgentOther",
+      "unknown"
+    ])
+  )
+)
+
 export const ThreadListParams = Schema.Struct({
   cursor: Text,
   limit: Limit,
@@ -82,22 +99,7 @@ export const ThreadListParams = Schema.Struct({
   sortKey: nullable(Schema.Literals(["created_at", "updated_at", "recency_at", "section_position"])),
   sortDirection: nullable(SortDirection),
   modelProviders: Strings,
-  sourceKinds: nullable(
-    Schema.Array(
-      Schema.Literals([
-        "cli",
-        "vscode",
-        "exec",
-        "appServer",
-        "subAgent",
-        "subAgentReview",
-        "subAgentCompact",
-        "subAgentThreadSpawn",
-        "subAgentOther",
-        "unknown"
-      ])
-    )
-  ),
+  sourceKinds: SourceKinds,
   originators: Strings,
   archived: Flag,
   sectionId: Text,
@@ -109,6 +111,19 @@ export const ThreadListParams = Schema.Struct({
   attachedToThreadId: Text
 })
 export type ThreadListParams = typeof ThreadListParams.Type
+
+export const ThreadSearchParams = Schema.Struct({
+  archived: Flag,
+  currentAccountOnly: Schema.optionalKey(Schema.Boolean),
+  cursor: Text,
+  includeAttachedThreads: Schema.optionalKey(Schema.Boolean),
+  limit: Limit,
+  searchTerm: Schema.String,
+  sortDirection: nullable(SortDirection),
+  sortKey: nullable(Schema.Literals(["created_at", "updated_at", "recency_at"])),
+  sourceKinds: SourceKinds
+})
+export type ThreadSearchParams = typeof ThreadSearchParams.Type
 
 export const ThreadLoadedListParams = Schema.Struct({ cursor: Text, limit: Limit })
 
@@ -165,7 +180,10 @@ const InputNamed = Schema.Struct({
   name: Schema.String,
   path: Schema.String
 })
-const Input = Schema.Array(Schema.Union([InputText, InputImage, InputPath, InputAudio, InputLocalAudio, InputNamed]))
+/** What a user may send. */
+export const Input = Schema.Array(
+  Schema.Union([InputText, InputImage, InputPath, InputAudio, InputLocalAudio, InputNamed])
+)
 
 /** What a user sends, with what was left out filled in. */
 export const userInput = (input: typeof Input.Type): ReadonlyArray<UserInput> =>

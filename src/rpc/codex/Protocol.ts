@@ -44,6 +44,12 @@ export const ThreadList = Rpc.make("thread/list", {
   error: WireError
 })
 
+export const ThreadSearch = Rpc.make("thread/search", {
+  payload: Params.ThreadSearchParams,
+  success: Results.ThreadSearchResult,
+  error: WireError
+})
+
 export const ThreadLoadedList = Rpc.make("thread/loaded/list", {
   payload: Params.ThreadLoadedListParams,
   success: Results.ThreadLoadedListResult,
@@ -153,6 +159,7 @@ export class CodexProtocol extends RpcGroup.make(
   ThreadFork,
   ThreadRead,
   ThreadList,
+  ThreadSearch,
   ThreadLoadedList,
   ThreadTurnsList,
   ThreadItemsList,

@@ -119,6 +119,12 @@ export const ThreadListResult = Schema.Struct({
 })
 export type ThreadListResult = typeof ThreadListResult.Type
 
+export const ThreadSearchResult = Schema.Struct({
+  data: Schema.Array(Schema.Struct({ thread: Thread, snippet: Text })),
+  nextCursor: Cursor,
+  backwardsCursor: Cursor
+})
+
 export const ThreadLoadedListResult = Schema.Struct({ data: Schema.Array(ThreadId), nextCursor: Cursor })
 
 const ItemEntryOnWire = Schema.Struct({

@@ -57,7 +57,8 @@ export const serveUntil = Effect.fn("StdioTransport.serve")(function* (
     receive: Draining.receiveUntil(input, draining),
     send: (frames) =>
       frames.pipe(
-        Stream.map((frame) => frame + "\n"),
+        Stream.map((frame) => (typeof frame === "string" ? [`${frame}\n`] : [...frame, "\n"])),
+        Stream.flattenIterable,
         Stream.run(stdio.stdout({ endOnDone: false })),
         Effect.catchTag("PlatformError", (error) => Effect.logDebug("standard output cannot be written", error))
       )

@@ -1,5 +1,5 @@
 /**
- * One JSON text per WebSocket text frame, beside the health checks on the same port.
+ * One JSON text per WebSocket text frame, beside the health checks and other faces on the same port.
  *
  * Browsers stay out: any request with an `Origin` is refused, before anything else is looked at. Who connects is
  * authenticated before the upgrade. When this side ends a conversation its closing frame says why: 1001 the server
@@ -13,7 +13,7 @@ import { Authenticator } from "./Authentication.ts"
 import * as Draining from "./Draining.ts"
 import * as Frame from "./Frame.ts"
 import { type Ending, JsonRpcServer } from "./JsonRpcServer.ts"
-import { type Inbound, PeerGone } from "./Transport.ts"
+import { type Inbound, PeerGone, type Transport, wholeFrame } from "./Transport.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -28,7 +28,14 @@ export interface WebSocketOptions {
   readonly silent: (request: Request) => Effect.Effect<void>
   /** The values of all `Authorization` headers; a platform's table of headers may have only the first. */
   readonly authorization: (request: Request) => ReadonlyArray<string>
+  /** What is spoken, instead of the Codex wire, at these paths: under the same rules for connections. */
+  readonly faces?: ReadonlyMap<string, Face>
 }
+
+/** Speaks with one client until it leaves. */
+export type Face = (transport: Transport) => Effect.Effect<Ending>
+
+const pathOf = (request: Request): string => request.url.split("?", 1).join()
 
 const healthPaths: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 
@@ -54,7 +61,7 @@ const converse = Effect.fnUntraced(function* (
   options: WebSocketOptions,
   draining: Draining.Draining
 ) {
-  const server = yield* JsonRpcServer
+  const serve = options.faces?.get(pathOf(request)) ?? (yield* JsonRpcServer).serve
   const socket = yield* request.upgrade
   const reader = yield* socket.reader
   const writer = yield* socket.writer
@@ -72,10 +79,12 @@ const converse = Effect.fnUntraced(function* (
       Effect.mapError(() => new PeerGone())
     )
   })
-  const conversation = server.serve({
+  const conversation = serve({
     receive: Draining.receiveUntil(receive, draining),
     send: (frames) =>
-      Effect.ignore(Stream.runForEach(frames, (frame) => Effect.andThen(writer.write(frame), options.drained(request))))
+      Effect.ignore(
+        Stream.runForEach(frames, (frame) => Effect.andThen(writer.write(wholeFrame(frame)), options.drained(request)))
+      )
   })
   const ending = yield* Effect.raceFirst(conversation, Effect.as(options.silent(request), "silent" as const))
   const close = closing(ending, refusedSize, yield* draining.isStopping)
@@ -99,7 +108,7 @@ const handle = Effect.fnUntraced(function* (
 > {
   const request = yield* HttpServerRequest.HttpServerRequest
   if (request.headers["origin"] !== undefined) return bare(403)
-  const isHealthCheck = healthPaths.has(request.url.split("?", 1).join())
+  const isHealthCheck = healthPaths.has(pathOf(request))
   if (isHealthCheck && request.method !== "GET") return bare(405)
   if (yield* draining.isStopping) return HttpServerResponse.text("the server is stopping\n", { status: 503 })
   if (isHealthCheck) return bare(200)

@@ -91,14 +91,16 @@ export interface Program {
 /** Starts the program; it is killed with the scope. */
 export const start = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
-  environment: Record<string, string> = {}
+  environment: Record<string, string> = {},
+  /** What Node runs; the program's sources when not given. */
+  entry: string = main
 ): Effect.fn.Return<Program, never, Scope.Scope> {
   const frames = yield* Queue.unbounded<JsonRecord>()
   const messages = yield* Queue.unbounded<string>()
   const exited = yield* Deferred.make<number | null>()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [main, ...args], {
+      spawn(process.execPath, [entry, ...args], {
         env: { PATH: dirname(process.execPath), NO_COLOR: "1", ...environment }
       })
     ),

@@ -249,6 +249,15 @@ export const services = (asked: Asked, options: MockOptions = {}) => {
             nextCursor: "next",
             backwardsCursor: "back"
           }
+        }),
+      search: ({ searchTerm }) =>
+        Effect.succeed({
+          data: Array.from(snapshots.values(), (found) => ({
+            thread: { ...found.thread, turns: [] },
+            snippet: `... ${searchTerm} ...`
+          })),
+          nextCursor: "next",
+          backwardsCursor: "back"
         })
     })
   )

@@ -15,6 +15,8 @@ export interface ListeningOptions {
   readonly authenticator?: Layer.Layer<Authenticator>
   /** A free port of this machine when not given. */
   readonly on?: NodeListener.ListenOn
+  /** What is spoken beside the Codex wire, by path. */
+  readonly faces?: WebSocketTransport.WebSocketOptions["faces"]
   readonly limits?: Pick<NodeListener.ListenOptions, "requestTimeout" | "closeTimeout">
 }
 
@@ -25,7 +27,8 @@ export const listen = Effect.fnUntraced(function* (options: ListeningOptions = {
   const announced = Layer.effectDiscard(
     HttpServer.addressFormattedWith((address) => Deferred.succeed(url, address.replace(/^http/, "ws")))
   )
-  const application = WebSocketTransport.layer(NodeConnection).pipe(
+  const faces = options.faces ?? new Map()
+  const application = WebSocketTransport.layer({ ...NodeConnection, faces }).pipe(
     Layer.provideMerge(announced),
     Layer.provide([Layer.succeedContext(rpc), options.authenticator ?? Authenticator.layerOpen])
   )

@@ -1,0 +1,42 @@
+/**
+ * Finds bytes in bytes, as fast as the platform can: Node's `Buffer` searches with the machine's wide instructions, five
+ * to ten times as fast as a typed array does. Where there is no `Buffer` the plain search gives the same answers.
+ */
+
+/** Bytes that are searched more than once. Make one for each chunk: it is a view, nothing is copied. */
+export interface Searchable {
+  /** Where `byte` is, from `from` on, up to the end of the bytes; -1 when it is not there. */
+  readonly indexOf: (byte: number, from: number) => number
+  /** The same of several bytes in a row. */
+  readonly indexOfAll: (bytes: Uint8Array, from: number) => number
+}
+
+const plain = (bytes: Uint8Array): Searchable => {
+  const indexOf = (byte: number, from: number) => bytes.indexOf(byte, from)
+  return {
+    indexOf,
+    indexOfAll: (wanted, from) => {
+      const [first = 0] = wanted
+      for (let at = indexOf(first, from); at >= 0; at = indexOf(first, at + 1)) {
+        let same = 1
+        while (same < wanted.length && bytes[at + same] === wanted[same]) same++
+        if (same === wanted.length) return at
+      }
+      return -1
+    }
+  }
+}
+
+const native = (bytes: Uint8Array): Searchable => {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return {
+    indexOf: (byte, from) => buffer.indexOf(byte, from),
+    indexOfAll: (wanted, from) => buffer.indexOf(wanted, from)
+  }
+}
+
+/** A view of the bytes to search in. */
+export const searchable: (bytes: Uint8Array) => Searchable = typeof Buffer === "function" ? native : plain
+
+/** {@link searchable} without the platform's help: what it must agree with. */
+export const searchablePlainly = plain

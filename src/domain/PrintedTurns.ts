@@ -1,0 +1,107 @@
+/**
+ * JSON of a value that has turns in it, in pieces of UTF-8: items that are at hand as JSON (`TurnDraft.ts`) are copied as
+ * they are, everything else is printed. A response of tens of megabytes is never one string, and is made without parsing
+ * or printing most of it.
+ */
+import { isRecord } from "./Json.ts"
+import type { Turn } from "./Turn.ts"
+import { printedItems } from "./PrintedText.ts"
+
+/** Bytes of a piece, unless a single turn has more. */
+const pieceBytes = 256 * 1024
+/** How deep turns are looked for: a result holds them in its thread, or in a page. */
+const deepest = 3
+
+const encoder = new TextEncoder()
+
+/** A turn whose items are at hand as JSON. */
+const isPrinted = (value: unknown): value is Turn => isRecord(value) && printedItems(value) !== undefined
+
+const holdsPrinted = (value: unknown, depth: number): boolean => {
+  if (depth > deepest || typeof value !== "object" || value === null) return false
+  if (Array.isArray(value)) return value.some(isPrinted)
+  return isPrinted(value) || Object.values(value).some((member) => holdsPrinted(member, depth + 1))
+}
+
+class Pieces {
+  readonly done: Array<Uint8Array> = []
+  private text = ""
+  private bytes: Array<Uint8Array> = []
+  private size = 0
+
+  add(text: string): void {
+    this.text += text
+  }
+
+  addBytes(bytes: Uint8Array): void {
+    this.settle()
+    this.bytes.push(bytes)
+    this.size += bytes.length
+    if (this.size >= pieceBytes) this.end()
+  }
+
+  end(): void {
+    this.settle()
+    if (this.size === 0) return
+    const piece = new Uint8Array(this.size)
+    let at = 0
+    for (const bytes of this.bytes) {
+      piece.set(bytes, at)
+      at += bytes.length
+    }
+    this.done.push(piece)
+    this.bytes = []
+    this.size = 0
+  }
+
+  private settle(): void {
+    if (this.text === "") return
+    const bytes = encoder.encode(this.text)
+    this.text = ""
+    this.bytes.push(bytes)
+    this.size += bytes.length
+  }
+}
+
+const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
+  const { id, rootTurnId } = turn
+  pieces.add(`${JSON.stringify({ id, rootTurnId }).slice(0, -1)},"items":[`)
+  pieces.addBytes(items)
+  const { completedAt, durationMs, error, itemsView, startedAt, status } = turn
+  pieces.add(`],${JSON.stringify({ itemsView, status, error, startedAt, completedAt, durationMs }).slice(1)}`)
+}
+
+const addValue = (pieces: Pieces, value: unknown, depth: number, print: (value: unknown) => string): void => {
+  if (isPrinted(value)) return addTurn(pieces, value, printedItems(value) ?? new Uint8Array(0))
+  if (!holdsPrinted(value, depth)) return pieces.add(print(value))
+  const isList = Array.isArray(value)
+  pieces.add(isList ? "[" : "{")
+  let isFirst = true
+  for (const [key, member] of Object.entries(value ?? {})) {
+    if (member === undefined && !isList) continue
+    if (!isFirst) pieces.add(",")
+    isFirst = false
+    if (!isList) pieces.add(`${JSON.stringify(key)}:`)
+    addValue(pieces, member, depth + 1, print)
+  }
+  pieces.add(isList ? "]" : "}")
+}
+
+/**
+ * The value between `before` and `after`, in pieces; null when nothing in it is at hand as JSON. `print` makes JSON of
+ * everything else; what it throws is thrown.
+ */
+export const printTurns = (
+  value: unknown,
+  print: (value: unknown) => string,
+  before = "",
+  after = ""
+): ReadonlyArray<Uint8Array> | null => {
+  if (!holdsPrinted(value, 0)) return null
+  const pieces = new Pieces()
+  pieces.add(before)
+  addValue(pieces, value, 0, print)
+  pieces.add(after)
+  pieces.end()
+  return pieces.done
+}

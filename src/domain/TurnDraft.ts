@@ -1,0 +1,154 @@
+/**
+ * A turn while its history is read: who opened it, how it ended, and its items.
+ *
+ * Items come as values, or as places in a line that only say what was said. As long as a turn has nothing but the latter,
+ * its items are printed (`PrintedItems.ts`) and made values of only when somebody looks at them.
+ */
+import { ItemId, TurnId } from "./Ids.ts"
+import { noTimes } from "./ItemParts.ts"
+import type { LineSkim } from "./LineSkim.ts"
+import { type ItemPrinter, itemsOf } from "./PrintedItems.ts"
+import { keepPrinted } from "./PrintedText.ts"
+import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
+import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
+
+/** Counts turns in the order in which they opened; identifies one however its id repeats. */
+export type TurnSerial = number
+
+export interface TurnOpened {
+  readonly serial: TurnSerial
+  readonly id: string
+  /** Opened by the agent under its own id, not implied by a message. */
+  readonly explicit: boolean
+  readonly rootTurnId: string | null
+  /** Unix seconds; null where history does not say. */
+  readonly startedAt: number | null
+}
+
+/** A turn whose items are read when they are asked for. */
+const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => {
+  let items: ReadonlyArray<ThreadItem> | null = null
+  const { id, rootTurnId, ...rest } = turn
+  const made: Turn = {
+    id,
+    rootTurnId,
+    get items() {
+      return (items ??= itemsOf(printed))
+    },
+    ...rest
+  }
+  keepPrinted(made, printed)
+  return made
+}
+
+/** What was said: which kind of line told of it. */
+type Said = "agent_reasoning" | "agent_message" | "user_message"
+
+export class TurnDraft {
+  readonly serial: TurnSerial
+  readonly id: TurnId
+  readonly explicit: boolean
+  readonly rootTurnId: string | null
+  readonly startedAt: number | null
+  status: TurnStatus
+  error: TurnError | null = null
+  completedAt: number | null = null
+  durationMs: number | null = null
+  sawCompaction = false
+  private readonly printer: ItemPrinter
+  private isOpen = true
+  /** Null while they are only printed. */
+  private values: Array<ThreadItem> | null = null
+  private printed: Uint8Array = new Uint8Array(0)
+  private printedCount = 0
+  /** Where the values are that later lines may replace, by id. */
+  private places: Map<string, number> | null = null
+
+  /** `printer` is the open turn's: one turn at a time uses it. */
+  constructor(opened: TurnOpened, printer: ItemPrinter) {
+    this.serial = opened.serial
+    this.id = TurnId.make(opened.id)
+    this.explicit = opened.explicit
+    this.rootTurnId = opened.rootTurnId
+    this.startedAt = opened.startedAt
+    this.status = opened.explicit ? "inProgress" : "completed"
+    this.printer = printer
+    printer.begin()
+  }
+
+  get count(): number {
+    if (this.values !== null) return this.values.length
+    return this.isOpen ? this.printer.count : this.printedCount
+  }
+
+  /** Nothing more is said in it; what is known of it may still change. */
+  close(): void {
+    if (this.values === null) {
+      this.printed = this.printer.printed()
+      this.printedCount = this.printer.count
+    }
+    this.isOpen = false
+  }
+
+  add(item: ThreadItem): void {
+    this.asValues().push(item)
+  }
+
+  /** Adds the item, or replaces the one that was put under its id. */
+  put(item: ThreadItem): void {
+    const values = this.asValues()
+    this.places ??= new Map()
+    const at = this.places.get(item.id)
+    if (at === undefined) this.places.set(item.id, values.push(item) - 1)
+    else values[at] = item
+  }
+
+  /** Adds a part to the reasoning that stands last, or a new item; `nextId` is asked for its id. */
+  reason(part: string, field: "summary" | "content", nextId: () => string): void {
+    const values = this.asValues()
+    const last = values.at(-1)
+    if (last?.type === "reasoning") {
+      values[values.length - 1] = { ...last, [field]: [...last[field], part] }
+      return
+    }
+    const item: ReasoningItem = { type: "reasoning", id: ItemId.make(nextId()), summary: [], content: [], ...noTimes }
+    values.push({ ...item, [field]: [part] })
+  }
+
+  /** Can it take what was said as it stands in a line? */
+  get takesPrint(): boolean {
+    return this.values === null && this.isOpen
+  }
+
+  /** Adds what was said, under the item number `next`; false when it became part of the item before. */
+  print(said: Said, line: Uint8Array, found: LineSkim, next: number): boolean {
+    switch (said) {
+      case "agent_reasoning":
+        if (this.printer.reasonOn(line, found)) return false
+        this.printer.reasoning(line, found, next)
+        return true
+      case "agent_message":
+        this.printer.agentMessage(line, found, next)
+        return true
+      case "user_message":
+        this.printer.userMessage(line, found, next)
+        return true
+    }
+  }
+
+  /** The turn as it stands. It does not change when the draft does. */
+  turn(): Turn {
+    const { completedAt, durationMs, error, id, rootTurnId, startedAt, status, values } = this
+    const rest = { id, rootTurnId, itemsView: "full" as const, status, error, startedAt, completedAt, durationMs }
+    if (values === null) return lazily(rest, this.isOpen ? this.printer.printed() : this.printed)
+    const { id: _id, rootTurnId: _root, ...after } = rest
+    return { id, rootTurnId, items: this.isOpen ? values.slice() : values, ...after }
+  }
+
+  // The values of a closed turn may have been handed out: those stay as they were.
+  private asValues(): Array<ThreadItem> {
+    if (this.values === null) this.values = itemsOf(this.isOpen ? this.printer.printed() : this.printed).slice()
+    else if (!this.isOpen) this.values = this.values.slice()
+    return this.values
+  }
+}

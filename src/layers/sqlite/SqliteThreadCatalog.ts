@@ -1,0 +1,218 @@
+/**
+ * The catalog in SQLite: lists, pages and searches ten thousand threads without reading them again.
+ *
+ * The files are the truth. A first page looks at the folders and at the files of the threads that it shows; all files
+ * are looked at when the order is that of their changes, and in the background while somebody lists. Nothing is opened
+ * before the first list or search.
+ */
+import { Effect, Layer, Predicate, Scope } from "effect"
+import type { Thread } from "../../domain/Thread.ts"
+import { factsIn, scanFacts } from "../../services/RolloutScan.ts"
+import { type RolloutPeek, RolloutStore } from "../../services/RolloutStore.ts"
+import { ServerConfig } from "../../services/ServerConfig.ts"
+import { shownInFull, ThreadCatalog } from "../../services/ThreadCatalog.ts"
+import { shown } from "../../services/ThreadEntries.ts"
+import { RolloutStoreError } from "../../services/ThreadError.ts"
+import { cut, hasTerm, kindsOfQuery, matches, pageSize, parseCursor, type Place } from "../../services/ThreadPages.ts"
+import type { ThreadQuery, ThreadSearch } from "../../services/ThreadQuery.ts"
+import { CatalogDatabase, catalogFile } from "./CatalogDatabase.ts"
+import { makeCatalogIndex, openFiles, type Side } from "./CatalogIndex.ts"
+import * as CatalogRows from "./CatalogRows.ts"
+import { makeCatalogSearch } from "./CatalogSearch.ts"
+import { isSqliteFailure, type SqliteFailure } from "./Sqlite.ts"
+
+/** Batches that a page reads before it looks whether it is complete: more each time. */
+const firstBatch = 32
+const lastBatch = 1024
+
+const peekWhole = ({ bytes, whole }: RolloutPeek) => (whole ? factsIn(bytes) : null)
+
+const make = Effect.gen(function* () {
+  const store = yield* RolloutStore
+  const { cwd } = yield* ServerConfig
+  const database = yield* CatalogDatabase
+  const scope = yield* Scope.Scope
+  const index = makeCatalogIndex(store, database)
+  let filling = false
+
+  const names = Effect.catch(store.names, (error) =>
+    Effect.as(Effect.logWarning("threads are listed without their names", error), new Map<string, string>())
+  )
+
+  /** Asked again after a failure of the database, which has been put in order meanwhile. */
+  const surviving = <A, E>(effect: Effect.Effect<A, E | SqliteFailure>): Effect.Effect<A, E | RolloutStoreError> =>
+    effect.pipe(
+      Effect.retry({ times: 3, while: isSqliteFailure }),
+      Effect.mapError((error) =>
+        isSqliteFailure(error)
+          ? new RolloutStoreError({ operation: "list", path: catalogFile, detail: error.message })
+          : error
+      )
+    )
+
+  /** Reads what is left to read, a few files at a time; requests come first. */
+  const fill = (at: Side) =>
+    Effect.gen(function* () {
+      const step = Effect.gen(function* () {
+        yield* index.ready
+        if (at.lookedAt === null) yield* index.look(at)
+        if (!(yield* index.isRecent(at.sweptAt))) yield* index.sweep(at)
+        return yield* index.step(at)
+      }).pipe(index.alone)
+      while (yield* surviving(step)) yield* Effect.yieldNow
+    }).pipe(
+      Effect.catch((error) => Effect.logDebug("the catalog is not filled", error)),
+      Effect.ensuring(Effect.sync(() => void (filling = false)))
+    )
+
+  const fillLater = (at: Side) =>
+    Effect.suspend(() => {
+      if (filling) return Effect.void
+      filling = true
+      return Effect.asVoid(Effect.forkIn(Effect.andThen(Effect.yieldNow, fill(at)), scope))
+    })
+
+  const selection = (query: ThreadQuery, after: Place | null): CatalogRows.Selection => ({
+    archived: query.archived,
+    sortKey: query.sortKey,
+    sortDirection: query.sortDirection,
+    after,
+    kinds: kindsOfQuery(query)
+  })
+
+  /** The page's rows and one more, right as of the last look. */
+  const rows = Effect.fnUntraced(function* (
+    at: Side,
+    query: ThreadQuery,
+    after: Place | null,
+    named: ReadonlyMap<string, string>,
+    verify: boolean
+  ) {
+    const wanted = pageSize(query.limit) + 1
+    const parents =
+      query.ancestorThreadId === null ? new Map<string, string>() : yield* database.use(CatalogRows.parents)
+    const isWanted = matches(query, parents)
+    const saysSo = hasTerm(query)
+    const seen = new Set<string>()
+    let size = firstBatch
+    for (;;) {
+      const found = yield* database.use((sql) =>
+        CatalogRows.select(
+          sql,
+          selection(query, after),
+          wanted,
+          ({ preview, threadId }) => query.searchTerm === null || saysSo(preview, named.get(threadId) ?? null),
+          ({ thread }) => isWanted(shown(thread, { facts: null, name: named.get(thread.id), cwd }))
+        )
+      )
+      // What is shown must be as the files are now; each file is read once for that.
+      const shownPaths = new Set(found.map((row) => row.path).filter((path) => !seen.has(path)))
+      if (verify) yield* index.check(at, index.refsAt(at, shownPaths))
+      const stale = found.filter((row) => at.pending.has(row.path) && !seen.has(row.path))
+      for (const path of shownPaths) seen.add(path)
+      const end = found.length === wanted ? found.at(-1) : undefined
+      const endTime = end === undefined ? null : query.sortKey === "created_at" ? end.createdAt : end.updatedAt
+      const batch = [
+        ...stale.flatMap((row) => at.byPath.get(row.path) ?? []),
+        ...index.unread(at, query, endTime, size, seen)
+      ]
+      if (batch.length === 0) return found
+      for (const { path } of batch) seen.add(path)
+      yield* index.take(at, batch)
+      size = Math.min(size * 2, lastBatch)
+    }
+  })
+
+  /** The rows with what the rest of their rollouts says. */
+  const detailed = Effect.fnUntraced(function* (
+    at: Side,
+    found: ReadonlyArray<CatalogRows.ListedRow>,
+    named: ReadonlyMap<string, string>
+  ) {
+    const scan = (row: CatalogRows.ListedRow) =>
+      Effect.suspend(() => {
+        const ref = at.byPath.get(row.path)
+        if (ref === undefined || row.current || row.version === "") return Effect.succeed([])
+        const before = row.scanned()
+        if (row.size - (before?.mark.offset ?? 0) > shownInFull) return Effect.succeed([])
+        const from = before === null ? null : { ...before, threadId: ref.threadId }
+        const whole = from === null ? store.peek(ref, peekWhole) : Effect.succeed(null)
+        const scanned = Effect.filterOrElse(whole, Predicate.isNotNull, () => scanFacts(store.read(ref), from))
+        return Effect.map(scanned, (scanned) => [{ row, scanned }])
+      }).pipe(Effect.catch((error) => Effect.as(Effect.logDebug("only the head of a rollout is shown", error), [])))
+    const scans = (yield* Effect.forEach(found, scan, { concurrency: openFiles })).flat()
+    if (scans.length > 0) {
+      yield* database.transaction((sql) => {
+        for (const { row, scanned } of scans) CatalogRows.putFacts(sql, row.path, row.thread, row.version, scanned)
+      })
+    }
+    const fresh = new Map(scans.map(({ row, scanned }) => [row.path, scanned]))
+    return found.map((row): Thread => {
+      const facts = row.current ? null : ((fresh.get(row.path) ?? row.scanned())?.facts ?? null)
+      return shown(row.thread, { facts, name: named.get(row.thread.id) ?? row.thread.name ?? undefined, cwd })
+    })
+  })
+
+  /** Looks at the disk as far as a page needs it. */
+  const lookFor = Effect.fnUntraced(function* (at: Side, query: Pick<ThreadQuery, "cursor" | "sortKey">) {
+    yield* index.ready
+    const looks = query.cursor === null || !(yield* index.isRecent(at.lookedAt))
+    if (looks) {
+      yield* index.look(at)
+      if (query.sortKey === "created_at") yield* index.check(at, index.unlisted(at))
+      else yield* index.sweep(at)
+    }
+    return looks
+  })
+
+  const drain = Effect.fnUntraced(function* (at: Side) {
+    while (yield* index.step(at)) yield* Effect.yieldNow
+  })
+
+  const list = Effect.fn("ThreadCatalog.list")(function* (query: ThreadQuery) {
+    const after = query.cursor === null ? null : yield* Effect.fromResult(parseCursor(query.cursor))
+    const { active, archive } = index.sides
+    const [here, there] = query.archived ? [archive, active] : [active, archive]
+    const page = Effect.gen(function* () {
+      const looked = yield* lookFor(here, query)
+      if (query.ancestorThreadId !== null) {
+        // The way from a thread to its ancestor may lead through the archive, and through any thread.
+        yield* lookFor(there, { cursor: "", sortKey: query.sortKey })
+        yield* drain(there)
+        yield* drain(here)
+      }
+      const named = yield* names
+      const found = yield* rows(here, query, after, named, looked)
+      const { backwardsCursor, entries, nextCursor } = cut(found, query)
+      return { data: yield* detailed(here, entries, named), nextCursor, backwardsCursor }
+    }).pipe(index.alone)
+    const answer = yield* surviving(page)
+    if (here.pending.size > 0 || !(yield* index.isRecent(here.sweptAt))) yield* fillLater(here)
+    return answer
+  })
+
+  const search = makeCatalogSearch({ store, database, index, drain, detailed, names, selection })
+
+  return ThreadCatalog.of({
+    list,
+    search: Effect.fn("ThreadCatalog.search")((request: ThreadSearch) => surviving(search(request)))
+  })
+})
+
+/** Over the database in the context. */
+const layerOver: Layer.Layer<ThreadCatalog, never, RolloutStore | ServerConfig | CatalogDatabase> = Layer.effect(
+  ThreadCatalog,
+  make
+)
+
+/** In the file `rethread-catalog.sqlite` of a Codex home. */
+export const layer = (options: {
+  readonly home: string
+}): Layer.Layer<ThreadCatalog, never, RolloutStore | ServerConfig> =>
+  Layer.provide(layerOver, CatalogDatabase.layer(options))
+
+/** With a database in memory: as quick, and gone with the program. */
+export const layerMemory: Layer.Layer<ThreadCatalog, never, RolloutStore | ServerConfig> = Layer.provide(
+  layerOver,
+  CatalogDatabase.layerMemory
+)
