@@ -4,6 +4,7 @@
 import { Layer } from "effect"
 import * as CodexHomeConfig from "../layers/codex-home/CodexHomeConfig.ts"
 import * as CodexHomeStore from "../layers/codex-home/CodexHomeStore.ts"
+import * as SqliteCheckpoints from "../layers/sqlite/SqliteCheckpoints.ts"
 import * as SqliteThreadCatalog from "../layers/sqlite/SqliteThreadCatalog.ts"
 import * as Rethread from "../services/Rethread.ts"
 import { RolloutParser } from "../services/RolloutParser.ts"
@@ -19,7 +20,10 @@ interface LocalOptions {
 /** The services over a Codex home. */
 export const layer = (options: LocalOptions) =>
   Layer.mergeAll(
-    Rethread.layerWith({ catalog: SqliteThreadCatalog.layer(options) }),
+    Rethread.layerWith({
+      catalog: SqliteThreadCatalog.layer(options),
+      checkpoints: SqliteCheckpoints.layer(options)
+    }),
     Layer.provide(RolloutDoctor.layer, RolloutParser.layer)
   ).pipe(
     Layer.provideMerge(

@@ -4,6 +4,7 @@
 import { Effect, Layer } from "effect"
 import * as CodexHomeConfig from "../layers/codex-home/CodexHomeConfig.ts"
 import * as CodexHomeStore from "../layers/codex-home/CodexHomeStore.ts"
+import * as SqliteCheckpoints from "../layers/sqlite/SqliteCheckpoints.ts"
 import * as SqliteThreadCatalog from "../layers/sqlite/SqliteThreadCatalog.ts"
 import * as Handlers from "../rpc/codex/Handlers.ts"
 import { JsonRpcServer } from "../rpc/codex/JsonRpcServer.ts"
@@ -34,7 +35,9 @@ export const endTurns = Threads.use((threads) =>
 export const layer = (options: ServerOptions) =>
   JsonRpcServer.layer().pipe(
     Layer.provide(Handlers.layer),
-    Layer.provideMerge(Rethread.layerWith({ catalog: SqliteThreadCatalog.layer(options) })),
+    Layer.provideMerge(
+      Rethread.layerWith({ catalog: SqliteThreadCatalog.layer(options), checkpoints: SqliteCheckpoints.layer(options) })
+    ),
     Layer.provide(LazyAgent.layer(options.agent)),
     Layer.provide(
       Layer.mergeAll(CodexHomeStore.layer({ home: options.home }), CodexHomeConfig.layer(options), Host.layerServerInfo)

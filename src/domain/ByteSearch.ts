@@ -9,19 +9,22 @@ export interface Searchable {
   readonly indexOf: (byte: number, from: number) => number
   /** The same of several bytes in a row. */
   readonly indexOfAll: (bytes: Uint8Array, from: number) => number
+  /** Where several bytes in a row are last, at or before `from`; -1 when they are not there. */
+  readonly lastIndexOfAll: (bytes: Uint8Array, from: number) => number
 }
 
 const plain = (bytes: Uint8Array): Searchable => {
   const indexOf = (byte: number, from: number) => bytes.indexOf(byte, from)
+  const standsAt = (wanted: Uint8Array, at: number) => wanted.every((byte, index) => bytes[at + index] === byte)
   return {
     indexOf,
     indexOfAll: (wanted, from) => {
       const [first = 0] = wanted
-      for (let at = indexOf(first, from); at >= 0; at = indexOf(first, at + 1)) {
-        let same = 1
-        while (same < wanted.length && bytes[at + same] === wanted[same]) same++
-        if (same === wanted.length) return at
-      }
+      for (let at = indexOf(first, from); at >= 0; at = indexOf(first, at + 1)) if (standsAt(wanted, at)) return at
+      return -1
+    },
+    lastIndexOfAll: (wanted, from) => {
+      for (let at = Math.min(from, bytes.length - wanted.length); at >= 0; at--) if (standsAt(wanted, at)) return at
       return -1
     }
   }
@@ -31,7 +34,8 @@ const native = (bytes: Uint8Array): Searchable => {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   return {
     indexOf: (byte, from) => buffer.indexOf(byte, from),
-    indexOfAll: (wanted, from) => buffer.indexOf(wanted, from)
+    indexOfAll: (wanted, from) => buffer.indexOf(wanted, from),
+    lastIndexOfAll: (wanted, from) => buffer.lastIndexOf(wanted, from)
   }
 }
 

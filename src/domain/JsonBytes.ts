@@ -154,7 +154,7 @@ export const valueEnd = (bytes: Uint8Array, at: number, to: number, depth = 0): 
 
 /** The unsigned integer at `at` that ends at `end`, of at most 15 digits (a double holds it); -1 for anything else. */
 export const naturalAt = (bytes: Uint8Array, at: number, end: number): number => {
-  if (end - at > 15 || end <= at) return -1
+  if (end - at > 15 || end <= at || (bytes[at] === 0x30 && end > at + 1)) return -1
   let value = 0
   for (let i = at; i < end; i++) {
     const digit = (bytes[i] ?? 0) - 0x30

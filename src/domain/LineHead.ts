@@ -23,7 +23,6 @@ const COMMA = 0x2c
 const CLOSE = 0x7d
 const BACKSLASH = 0x5c
 const longestTimestamp = 40
-const usualTime = 24
 
 /** Words of the wire by how they are spelled in bytes, found without making a string. */
 export class Words {
@@ -32,8 +31,9 @@ export class Words {
   constructor(words: ReadonlyArray<string>) {
     this.words = words
     for (let length = 0; length <= 40; length++) this.byLength.push([])
-    for (const [index, word] of words.entries())
+    for (const [index, word] of words.entries()) {
       this.byLength[word.length]?.push({ bytes: encoder.encode(word), index })
+    }
   }
   /** Which word stands between `from` and `to`; -1 when it is none of these. */
   indexAt(bytes: Uint8Array, from: number, to: number): number {
@@ -124,17 +124,6 @@ const plainEnd = (bytes: Uint8Array, at: number, longest: number): number => {
   return -1
 }
 
-/** Does `2026-03-01T10:00:00.000Z` stand there, as far as its marks tell? */
-const isUsualTime = (bytes: Uint8Array, at: number): boolean =>
-  bytes[at + usualTime] === QUOTE &&
-  bytes[at + 23] === 0x5a &&
-  bytes[at + 19] === 0x2e &&
-  bytes[at + 16] === 0x3a &&
-  bytes[at + 13] === 0x3a &&
-  bytes[at + 10] === 0x54 &&
-  bytes[at + 7] === 0x2d &&
-  bytes[at + 4] === 0x2d
-
 /** Reads the head of the line that lies between `from` and `to`. False when it is none that is known. */
 export const readHead = (bytes: Uint8Array, from: number, to: number, head: LineHead): boolean => {
   if (to - from < 64 || bytes[to - 1] !== CLOSE || bytes[to - 2] !== CLOSE || !standsAt(bytes, from, OPENING)) {
@@ -142,9 +131,7 @@ export const readHead = (bytes: Uint8Array, from: number, to: number, head: Line
   }
   head.start = from
   head.timestampFrom = from + OPENING.length
-  head.timestampTo = isUsualTime(bytes, head.timestampFrom)
-    ? head.timestampFrom + usualTime
-    : plainEnd(bytes, head.timestampFrom, longestTimestamp)
+  head.timestampTo = plainEnd(bytes, head.timestampFrom, longestTimestamp)
   let at = head.timestampTo + 1
   if (head.timestampTo <= head.timestampFrom || bytes[at] !== COMMA) return false
   at++

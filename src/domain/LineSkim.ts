@@ -112,6 +112,12 @@ const CLOSE = 0x7d
 const BRACKET = 0x5b
 const BRACKET_END = 0x5d
 
+/** A key may be spelled with escapes, and then is one of those that are looked for under another look. */
+const hasEscape = (bytes: Uint8Array, from: number, to: number): boolean => {
+  for (let at = from; at < to; at++) if (bytes[at] === BACKSLASH) return true
+  return false
+}
+
 /** Members of one object, by the place of their values. */
 class Members<K extends string> {
   private readonly words: Words
@@ -139,7 +145,7 @@ class Members<K extends string> {
       if (index >= 0) {
         this.froms[index] = keyEnd + 1
         this.tos[index] = end
-      }
+      } else if (hasEscape(bytes, key, keyEnd)) return -1
       next = end
     }
     return bytes[next] === CLOSE ? next + 1 : -1
@@ -382,8 +388,8 @@ export class LineSkimmer {
     const completedAt = members.natural(bytes, "completed_at")
     const durationMs = members.natural(bytes, "duration_ms")
     const message = members.from("last_agent_message")
-    if (turnId === null || startedAt === undefined || completedAt === undefined || durationMs === undefined)
-      return false
+    if (turnId === null || startedAt === undefined) return false
+    if (completedAt === undefined || durationMs === undefined) return false
     if (rootTurnId === null && !members.isAbsent(bytes, "root_turn_id")) return false
     if (!members.isAbsent(bytes, "error")) return false
     if (!members.isAbsent(bytes, "last_agent_message") && bytes[message] !== QUOTE) return false

@@ -71,6 +71,8 @@ export interface SessionProjection {
   readonly isUncertain: () => boolean
   /** The session, as its lines so far describe it. */
   readonly meta: () => SessionMeta
+  /** What the user said first, in the lines so far; empty when nobody said anything. */
+  readonly preview: () => string
   /** The highest ordinal so far; null in event-style histories. */
   readonly lastOrdinal: () => number | null
   /** The id that the next item will have that is counted and not named. */
@@ -79,14 +81,21 @@ export interface SessionProjection {
   readonly result: () => ProjectedSession
 }
 
-/** A projection of nothing yet. `meta` is the thread's own first line: it tells how its history is kept. */
-export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection => {
+/**
+ * A projection of nothing yet. `meta` is the thread's own first line: it tells how its history is kept. `remembered`: the
+ * settings before the lines to come, where those are not all.
+ */
+export const make = (
+  meta: SessionMeta,
+  mode: HistoryMode,
+  remembered: SettingsSource = PersistedSettings.initial(meta)
+): SessionProjection => {
   const turns = TurnHistory.make(mode)
   const usage = UsageHistory.make(meta)
   const context = ContextHistory.make()
   const openings: Array<TurnOpening> = []
   const diagnostics: Array<Diagnostic> = []
-  let settings: SettingsSource = PersistedSettings.initial(meta)
+  let settings = remembered
   let described = meta
   let preview = ""
   let itemPreview = ""
@@ -186,6 +195,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode): SessionProjection =>
     endInherited: usage.endInherited,
     isUncertain: () => uncertain,
     meta: () => described,
+    preview: () => preview,
     lastOrdinal: () => lastOrdinal,
     nextItemId: turns.nextItemId,
     result: () => {

@@ -26,7 +26,7 @@ export interface TurnOpened {
 }
 
 /** A turn whose items are read when they are asked for. */
-const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => {
+export const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => {
   let items: ReadonlyArray<ThreadItem> | null = null
   const { id, rootTurnId, ...rest } = turn
   const made: Turn = {

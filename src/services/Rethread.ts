@@ -4,6 +4,7 @@
  */
 import { Layer } from "effect"
 import { Approvals } from "./Approvals.ts"
+import type { Checkpoints } from "./Checkpoints.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
 import { RolloutParser } from "./RolloutParser.ts"
 import type { RolloutStore } from "./RolloutStore.ts"
@@ -19,12 +20,15 @@ export interface RethreadOptions extends ThreadsOptions {
   readonly approvals?: Layer.Layer<Approvals, never, NotificationDelivery>
   /** What lists and searches threads; in memory when not given (`ThreadCatalog.layer`). */
   readonly catalog?: Layer.Layer<ThreadCatalog, never, RolloutStore | ServerConfig>
+  /** Where restored sessions are kept for the next time; nowhere when not given. */
+  readonly checkpoints?: Layer.Layer<Checkpoints>
 }
 
 /** {@link layer}, with other choices. */
 export const layerWith = (options: RethreadOptions) =>
   Layer.mergeAll(ThreadLifecycle.layer, options.catalog ?? ThreadCatalog.layer, ThreadCommands.layer).pipe(
     Layer.provideMerge(Threads.layerWith(options)),
+    Layer.provide(options.checkpoints ?? Layer.empty),
     Layer.provideMerge(SessionReconstruction.layer),
     Layer.provideMerge(options.approvals ?? Approvals.layer),
     Layer.provideMerge(Layer.mergeAll(RolloutParser.layer, NotificationDelivery.layer))

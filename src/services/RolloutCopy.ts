@@ -18,14 +18,14 @@ export interface CopySource {
 const BOM_BYTES = 3
 const LINE_END = new TextEncoder().encode("\n")
 
-/** The bytes `from` (inclusive) to `to` (exclusive) of a stream. Chunks are copied: their memory is not ours to keep. */
+/** The bytes `from` (inclusive) to `to` (exclusive) of a stream. Chunks are parts of those that come in: good until the next one is asked for. */
 const slice = <E>(bytes: Stream.Stream<Uint8Array, E>, from: number, to: number): Stream.Stream<Uint8Array, E> =>
   Stream.suspend(() => {
     let at = 0
     return bytes.pipe(
       Stream.takeWhile(() => at < to),
       Stream.map((chunk) => {
-        const part = chunk.slice(Math.max(0, from - at), Math.max(0, to - at))
+        const part = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at))
         at += chunk.length
         return part
       }),

@@ -2,7 +2,7 @@
  * Bytes to lines. Whatever the bytes are, each line comes out understood or with the reason why not;
  * nothing throws, nothing waits, and memory is bounded by the longest line allowed.
  */
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { type LineEnd, makeLineScanner, MAX_LINE_BYTES, type RawLine, type Skim } from "../domain/LineScanner.ts"
 import { type ReadDepth, type ReadLine, readLine } from "../domain/RolloutLine.ts"
 
@@ -21,6 +21,12 @@ export interface ParsedLine extends ReadLine {
 /** Called for each line in order; the raw bytes are valid during the call only. False ends the reading. */
 export type OnLine = (read: ReadLine, raw: RawLine) => boolean
 
+/** How lines are read. */
+export interface ForEachOptions {
+  readonly depth?: ReadDepth | undefined
+  readonly skim?: Skim | undefined
+}
+
 export class RolloutParser extends Context.Service<
   RolloutParser,
   {
@@ -33,8 +39,14 @@ export class RolloutParser extends Context.Service<
     readonly forEach: <E, R>(
       bytes: Stream.Stream<Uint8Array, E, R>,
       onLine: OnLine,
-      options?: { readonly depth?: ReadDepth | undefined; readonly skim?: Skim | undefined }
+      options?: ForEachOptions
     ) => Effect.Effect<void, E, R>
+    /** {@link forEach} on bytes that go by: gives them on, and reads each chunk while whoever takes it is busy with it. */
+    readonly passing: <E, R>(
+      bytes: Stream.Stream<Uint8Array, E, R>,
+      onLine: OnLine,
+      options?: ForEachOptions
+    ) => Stream.Stream<Uint8Array, E, R>
   }
 >()("rethread/services/RolloutParser") {
   /** Lines of up to 64 MiB. */
@@ -61,11 +73,7 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
           Stream.suspend(() => Stream.fromIterable(collect(scanner.finish)))
         )
       }),
-    forEach: <E, R>(
-      bytes: Stream.Stream<Uint8Array, E, R>,
-      onLine: OnLine,
-      { depth, skim }: { readonly depth?: ReadDepth | undefined; readonly skim?: Skim | undefined } = {}
-    ) =>
+    forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, { depth, skim }: ForEachOptions = {}) =>
       Effect.suspend(() => {
         const scanner = makeLineScanner(maxLineBytes)
         let going = true
@@ -76,6 +84,38 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
           Stream.takeWhile(() => going),
           Stream.runForEach((chunk) => Effect.sync(() => scanner.push(chunk, visit, skim))),
           Effect.andThen(Effect.sync(() => scanner.finish(visit)))
+        )
+      }),
+    passing: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, { depth, skim }: ForEachOptions = {}) =>
+      Stream.suspend(() => {
+        const scanner = makeLineScanner(maxLineBytes)
+        const visit = (raw: RawLine) => void onLine(readLine(raw, depth), raw)
+        let reading: Fiber.Fiber<void> | null = null
+        const read = Effect.suspend(() => (reading === null ? Effect.void : Fiber.join(reading)))
+        // A chunk is read before the next one is asked for: until then its memory is what it was.
+        return Stream.concat(
+          Stream.transformPull(bytes, (pull, scope) =>
+            Effect.succeed(
+              Effect.gen(function* () {
+                yield* read
+                const chunks = yield* pull
+                const scan = Effect.sync(() => {
+                  for (const chunk of chunks) scanner.push(chunk, visit, skim)
+                })
+                reading = yield* Effect.forkIn(scan, scope)
+                return chunks
+              })
+            )
+          ),
+          Stream.unwrap(
+            Effect.as(
+              Effect.andThen(
+                read,
+                Effect.sync(() => scanner.finish(visit))
+              ),
+              Stream.empty
+            )
+          )
         )
       })
   })

@@ -3,7 +3,7 @@
  * know what a line means.
  *
  * Layers: `layers/memory/MemoryRolloutStore.ts`, `layers/codex-home/CodexHomeStore.ts`. The suite
- * `test/conformance/RolloutStoreSuite.ts` runs against each.
+ * `src/testing/conformance/RolloutStoreSuite.ts` runs against each.
  */
 import { Context, type Effect, type Scope, type Stream } from "effect"
 import type { ThreadId } from "../domain/Ids.ts"

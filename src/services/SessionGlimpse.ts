@@ -6,7 +6,8 @@
  * the end, turns that are not told of, a fork's share) is left to the full reading. Name, settings and description are as
  * the ends have them; a rollout may say otherwise in the middle, which is why it is read whole right afterwards.
  */
-import { makeLineScanner, type RawLine } from "../domain/LineScanner.ts"
+import { searchable } from "../domain/ByteSearch.ts"
+import { makeLineScanner, type RawLine, type Skim } from "../domain/LineScanner.ts"
 import { readLine, type ReadLine } from "../domain/RolloutLine.ts"
 import type { SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
@@ -36,26 +37,33 @@ export interface SessionGlimpse {
 
 /** How much of the ends is read, in bytes: first a little, then more. */
 export const lengths = [
-  { head: 64 * 1024, tail: 256 * 1024 },
-  { head: 512 * 1024, tail: 4 * 1024 * 1024 }
+  { head: 64 * 1024, tail: 1024 * 1024 },
+  { head: 512 * 1024, tail: 8 * 1024 * 1024 }
 ] as const
 
 /** Bytes of a rollout that are worth a glimpse; a shorter one is read whole in the same time. */
-export const worthwhile = 1024 * 1024
+export const worthwhile = 1.5 * 1024 * 1024
 
 const NEWLINE = 0x0a
+const encoder = new TextEncoder()
 
-interface Read {
-  readonly read: ReadLine
-  readonly raw: RawLine
-}
-
-/** The lines that are whole in these bytes. */
-const linesOf = (bytes: Uint8Array): ReadonlyArray<Read> => {
-  const lines: Array<Read> = []
-  const scanner = makeLineScanner()
-  scanner.push(bytes, (raw) => lines.push({ read: readLine(raw, "glance"), raw }))
-  return lines
+/** Steps the projection over the lines that are whole in these bytes; false as soon as `look` gives one up. */
+const stepOver = (
+  bytes: Uint8Array,
+  projection: () => SessionProjection.SessionProjection | null,
+  look: (read: ReadLine) => boolean
+): boolean => {
+  let goesOn = true
+  const visit = (raw: RawLine) => {
+    if (!goesOn) return
+    const read = readLine(raw, "glance")
+    goesOn = look(read)
+    if (goesOn) projection()?.step(read, 0)
+  }
+  const skim: Skim = (chunk, from, to, line, offset) =>
+    !goesOn || projection()?.skim(chunk, from, to, { segment: 0, line, offset, length: to - from }) === true
+  makeLineScanner().push(bytes, visit, skim)
+  return goesOn
 }
 
 /** Whether a line lets nothing be known of the usage but by reading everything before it. */
@@ -65,29 +73,57 @@ const isUnsettling = ({ line }: ReadLine): boolean => {
   return event.type === "thread_rolled_back" || (event.type === "token_count" && typeof event.carried_over === "string")
 }
 
+const USAGE = encoder.encode('"type":"token_count","info":{')
+const OPENING = encoder.encode('"type":"task_started"')
+
+/** The lines from the opening of the turn on that was the last to count usage; null when they are not all there. */
+const lastTurns = (tail: Uint8Array): Uint8Array | null => {
+  const search = searchable(tail)
+  const usage = search.lastIndexOfAll(USAGE, tail.length)
+  const opening = usage < 0 ? -1 : search.lastIndexOfAll(OPENING, usage)
+  if (opening < 0) return null
+  const lineEnd = tail.lastIndexOf(NEWLINE, opening)
+  return lineEnd < 0 ? null : tail.subarray(lineEnd + 1)
+}
+
 /** What the ends tell; null when the rollout has to be read, or read further. */
 export const glimpse = (ref: RolloutRef, ends: RolloutEnds): SessionGlimpse | null => {
   const { head, stat, tail, tailFrom } = ends
   if (tailFrom < head.length) return null
-  const first = linesOf(head)
-  const record = first.find(({ read }) => read.line?.record._tag === "SessionMeta")?.read.line?.record
-  const meta = record?._tag === "SessionMeta" ? record.meta : null
-  const mode = meta === null ? null : historyMode(meta)
-  if (meta === null || mode === null || meta.id !== ref.threadId) return null
+  const last = lastTurns(tail)
+  if (last === null) return null
+
+  let meta: SessionMeta | null = null
+  let beginning: SessionProjection.SessionProjection | null = null
+  let hasByteOrderMark = false
+  stepOver(
+    head,
+    () => beginning,
+    ({ diagnostics, line }) => {
+      hasByteOrderMark = hasByteOrderMark || diagnostics.some(({ reason }) => reason === "byteOrderMark")
+      if (beginning === null && line?.record._tag === "SessionMeta") {
+        meta = line.record.meta
+        const mode = historyMode(meta)
+        if (mode !== null) beginning = SessionProjection.make(meta, mode)
+      }
+      return beginning === null || beginning.preview() === ""
+    }
+  )
+  const begun = resultOf(beginning)
+  // Words that only an item told of may not be the first: an event may follow that says other ones.
+  if (begun === null || previewOf(beginning) === "" || begun.meta.id !== ref.threadId) return null
+  const mode = historyMode(begun.meta)
   // The rest of its history lies elsewhere, or a part of its usage is somebody else's.
-  if (meta.historyBase !== null || meta.forkedFromId !== null) return null
+  if (mode === null || begun.meta.historyBase !== null || begun.meta.forkedFromId !== null) return null
 
-  const beginning = SessionProjection.make(meta, mode)
-  for (const { read } of first) beginning.step(read, 0)
-  const begun = beginning.result()
-  if (begun.preview === "") return null
-
-  const end = SessionProjection.make(begun.meta, mode)
-  const last = linesOf(tail.subarray(tail.indexOf(NEWLINE) + 1))
-  for (const { read } of last) {
-    if (isUnsettling(read)) return null
-    end.step(read, 0)
-  }
+  // The model has to be told of at the end: every turn may have another.
+  const end = SessionProjection.make(begun.meta, mode, { ...begun.settings, model: undefined })
+  const isSettled = stepOver(
+    last,
+    () => end,
+    (read) => !isUnsettling(read)
+  )
+  if (!isSettled) return null
   const ended = end.result()
   const { usage } = ended
   if (end.isUncertain() || usage === null || usage.owner === null || usage.info.estimated.total) return null
@@ -98,12 +134,15 @@ export const glimpse = (ref: RolloutRef, ends: RolloutEnds): SessionGlimpse | nu
     stat,
     meta: ended.meta,
     mode,
-    settings: { ...begun.settings, ...ended.settings },
+    settings: ended.settings,
     preview: begun.preview,
     name: ended.name ?? begun.name,
     usage,
     recent: ended.turns.map(({ turn }) => turn),
     endsLine: tail.at(-1) === NEWLINE,
-    hasByteOrderMark: first.some(({ read }) => read.diagnostics.some(({ reason }) => reason === "byteOrderMark"))
+    hasByteOrderMark
   }
 }
+
+const resultOf = (projection: SessionProjection.SessionProjection | null) => projection?.result() ?? null
+const previewOf = (projection: SessionProjection.SessionProjection | null) => projection?.preview() ?? ""

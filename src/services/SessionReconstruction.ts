@@ -7,32 +7,27 @@
 import { Context, Effect, Layer, type Stream } from "effect"
 import type { Diagnostic } from "../domain/Diagnostic.ts"
 import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
-import type { Skim } from "../domain/LineScanner.ts"
 import * as ModelContext from "../domain/ModelContext.ts"
-import type { ReadDepth } from "../domain/RolloutLine.ts"
+import { type ReadDepth, readLine } from "../domain/RolloutLine.ts"
 import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
 import { historyMode } from "../domain/ThreadView.ts"
 import * as HistoryBases from "./HistoryBases.ts"
-import { type OnLine, RolloutParser } from "./RolloutParser.ts"
+import { RolloutParser } from "./RolloutParser.ts"
 import { type RolloutRef, type RolloutStat, RolloutStore } from "./RolloutStore.ts"
+import * as SegmentReading from "./SegmentReading.ts"
+import type { Segment } from "./SegmentReading.ts"
 import * as SessionGlimpse from "./SessionGlimpse.ts"
 import { RolloutUnreadable, type RolloutStoreError, ThreadIdMismatch, type ThreadNotFound } from "./ThreadError.ts"
 
-/** One of the rollouts that a history lies in, base first, the thread's own last. */
-export interface Segment {
-  readonly ref: RolloutRef
-  /** Bytes of it that belong to the history, as read. */
-  readonly bytes: number
-  /** Does the last of them end a line? */
-  readonly endsLine: boolean
-  /** Lines of it that belong to the history. */
-  readonly lines: number
-  /** Where the first line after a `session_meta` that opens the file begins, in bytes; 0 without one. */
-  readonly afterMeta: number
-  /** Does it begin with a byte order mark, which has no place inside a file? */
-  readonly hasByteOrderMark: boolean
+export type { Segment } from "./SegmentReading.ts"
+
+/** A session that is read while its bytes go by, on their way into a rollout. */
+export interface PassingSession<E> {
+  readonly bytes: Stream.Stream<Uint8Array, E>
+  /** The session, once all have gone by and are stored; null when they have to be read again to be sure of it. */
+  readonly restored: (ref: RolloutRef, stat: RolloutStat) => RestoredSession | null
 }
 
 /** A session as its rollouts tell it. */
@@ -63,6 +58,14 @@ export class SessionReconstruction extends Context.Service<
       stat: RolloutStat
     ) => Effect.Effect<RestoredSession, E | RolloutUnreadable | ThreadIdMismatch>
     /**
+     * Restores a session while its bytes go by. `first` is its first line, without its end; `bytes` is given what the lines
+     * so far say, for an end that depends on it (null when they do not tell for sure).
+     */
+    readonly passing: <E>(
+      first: string,
+      bytes: (soFar: () => SessionProjection.ProjectedSession | null) => Stream.Stream<Uint8Array, E>
+    ) => PassingSession<E>
+    /**
      * The items that the model sees next, read from the places that the session names; `read` gives the bytes of a session
      * that is not stored.
      */
@@ -77,6 +80,8 @@ export class SessionReconstruction extends Context.Service<
     Effect.suspend(() => make)
   )
 }
+
+const encoder = new TextEncoder()
 
 const missingBase = (ref: RolloutRef, base: HistoryBase): Diagnostic => ({
   reason: "missingBase",
@@ -164,38 +169,10 @@ const make = Effect.gen(function* () {
       if (before !== undefined && before.meta.id !== link.meta.id && link.meta.id === own.meta.id) {
         projection.endInherited()
       }
-      let bytes = 0
-      let endsLine = true
-      let lines = 0
-      let afterMeta = 0
-      let hasByteOrderMark = false
-      const until = link.until
-      const visit: OnLine = (read, raw) => {
-        const { ordinal } = read
-        if (until !== null && ordinal !== null && ordinal >= until.endOrdinalExclusive) return false
-        if (until !== null && until.endByteOffset !== null && raw.offset >= until.endByteOffset) return false
-        bytes = raw.offset + raw.length + raw.end.length
-        endsLine = raw.end !== ""
-        lines = raw.line
-        if (raw.line === 1) {
-          if (read.line?.record._tag === "SessionMeta") afterMeta = bytes
-          hasByteOrderMark = read.diagnostics.some((diagnostic) => diagnostic.reason === "byteOrderMark")
-        }
-        projection.step(read, number)
-        return !projection.isUncertain()
-      }
-      const skim: Skim = (chunk, from, to, line, offset) => {
-        const place = { segment: number, line, offset, length: to - from }
-        // Left to `visit` once nothing is certain any more: it ends the reading.
-        if (!projection.skim(chunk, from, to, place) || projection.isUncertain()) return false
-        bytes = offset + place.length + 1
-        endsLine = true
-        lines = line
-        return true
-      }
-      const isSkimmed = depth === "glance" && until === null
-      yield* parser.forEach(bytesOf(link.ref), visit, { depth, skim: isSkimmed ? skim : undefined })
-      segments.push({ ref: link.ref, bytes, endsLine, lines, afterMeta, hasByteOrderMark })
+      const reading = SegmentReading.make(projection, number, link.until)
+      const skim = depth === "glance" ? reading.skim : undefined
+      yield* parser.forEach(bytesOf(link.ref), reading.onLine, { depth, skim })
+      segments.push(reading.segment(link.ref))
     }
     return { segments, projected: projection.result(), projection, certain: !projection.isUncertain() }
   })
@@ -240,6 +217,24 @@ const make = Effect.gen(function* () {
       const { projected, projection, segments } = yield* project(links, [], own, () => bytes)
       return { ref, stat, ...own, meta: projected.meta, segments, projected, projection }
     }),
+    passing: (first, bytes) => {
+      const encoded = encoder.encode(first)
+      const { line } = readLine({ line: 1, offset: 0, length: encoded.length, end: "\n", bytes: encoded })
+      const meta = line?.record._tag === "SessionMeta" ? line.record.meta : null
+      const mode = meta === null ? null : historyMode(meta)
+      if (meta === null || mode === null) return { bytes: bytes(() => null), restored: () => null }
+      const projection = SessionProjection.make(meta, mode)
+      const reading = SegmentReading.make(projection, 0, null)
+      const soFar = () => (projection.isUncertain() ? null : projection.result())
+      return {
+        bytes: parser.passing(bytes(soFar), reading.onLine, { depth: "glance", skim: reading.skim }),
+        restored: (ref, stat) => {
+          const projected = soFar()
+          if (projected === null) return null
+          return { ref, stat, mode, meta: projected.meta, segments: [reading.segment(ref)], projected, projection }
+        }
+      }
+    },
     modelInput: Effect.fn("SessionReconstruction.modelInput")(function* (session, read = store.read) {
       const { base, entries } = session.projected.context
       const wanted = new Map<string, JsonRecord>()

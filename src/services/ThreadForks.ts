@@ -9,13 +9,14 @@ import { Clock, Effect, Stream } from "effect"
 import { SecureRandom } from "effect/crypto"
 import * as ForkLines from "../domain/ForkLines.ts"
 import { ThreadId, type TurnId } from "../domain/Ids.ts"
-import type { TurnOpening } from "../domain/SessionProjection.ts"
+import type { ProjectedSession, TurnOpening } from "../domain/SessionProjection.ts"
 import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
 import { VERSION } from "../domain/Version.ts"
 import * as RolloutCopy from "./RolloutCopy.ts"
 import { RolloutStore } from "./RolloutStore.ts"
-import { type RestoredSession, SessionReconstruction } from "./SessionReconstruction.ts"
+import type { SessionGlimpse } from "./SessionGlimpse.ts"
+import { type PassingSession, type RestoredSession, SessionReconstruction } from "./SessionReconstruction.ts"
 import { ForkPointRefused, InvalidRequest, type ThreadError } from "./ThreadError.ts"
 import type { LiveThread } from "./LiveThread.ts"
 import * as Journal from "./ThreadJournal.ts"
@@ -66,12 +67,13 @@ export interface ThreadForks {
 interface Source {
   /** The turn that runs in it at this instant. */
   readonly running: TurnId | null
-  readonly session: Pick<RestoredSession, "meta" | "mode" | "projected" | "segments">
+  readonly session: Pick<RestoredSession, "meta" | "mode" | "segments"> & {
+    /** Null when only the ends of it were looked at. */
+    readonly projected: ProjectedSession | null
+  }
   readonly remembered: SettingsSource
   readonly read: ReadRollout
 }
-
-type RolloutBytes = ReturnType<ReadRollout>
 
 const encoder = new TextEncoder()
 const text = (lines: ReadonlyArray<string>): Stream.Stream<Uint8Array> =>
@@ -86,7 +88,19 @@ export const make = Effect.gen(function* () {
   const reconstruction = yield* SessionReconstruction
   const random = yield* SecureRandom.SecureRandom
 
-  const locate = Effect.fnUntraced(function* (source: ForkRequest["source"]): Effect.fn.Return<Source, ThreadError> {
+  const ofGlimpse = ({ endsLine, hasByteOrderMark, meta, mode, ref, settings, stat }: SessionGlimpse): Source => ({
+    running: null,
+    session: {
+      meta,
+      mode,
+      projected: null,
+      segments: [{ ref, bytes: stat.size, endsLine, lines: 0, afterMeta: 0, hasByteOrderMark }]
+    },
+    remembered: settings,
+    read: store.read
+  })
+
+  const locate = Effect.fnUntraced(function* ({ source, until }: ForkRequest): Effect.fn.Return<Source, ThreadError> {
     const loaded = source.by === "id" ? yield* threads.find(source.threadId) : undefined
     if (loaded !== undefined) {
       const { journal } = loaded
@@ -106,6 +120,9 @@ export const make = Effect.gen(function* () {
       )
     }
     const ref = source.by === "id" ? yield* store.locate(source.threadId) : yield* store.resolve(source.path)
+    const glimpsed = until === null ? yield* reconstruction.glimpse(ref) : null
+    // Of a history in one file, whose lines have no numbers, the ends tell all that a copy needs to know.
+    if (glimpsed !== null && glimpsed.mode === "legacy") return ofGlimpse(glimpsed)
     const session = yield* reconstruction.restore(ref)
     return { running: null, session, remembered: session.projected.settings, read: store.read }
   })
@@ -127,46 +144,63 @@ export const make = Effect.gen(function* () {
   })
 
   const fork = Effect.fn("ThreadForks.fork")(function* (request: ForkRequest): Effect.fn.Return<Forked, ThreadError> {
-    const source = yield* locate(request.source)
+    const source = yield* locate(request)
     const { meta, mode, projected } = source.session
     const cut = yield* cutOf(source.session, request.until)
     const settings = yield* threads.settings(request.overrides, source.remembered)
     const session = yield* newSession(settings, request, request.threadSource)
     const copied = RolloutCopy.linesBefore({ mode, segments: source.session.segments, read: source.read }, cut)
-    const body = Stream.concat(text([ForkLines.firstLineOfFork(session, meta, mode)]), copied)
-
+    const first = ForkLines.firstLineOfFork(session, meta, mode)
+    const body = Stream.concat(text([first]), copied)
     const pending = Journal.unstored(session.id)
     const stat = { ...EPHEMERAL_STAT, modifiedAt: session.createdAt }
-    // A cut may leave the copy in the middle of a turn that the source went on from.
-    const ends = cut === null ? projected : (yield* reconstruction.restoreBytes(pending, body, stat)).projected
-    const free = mode === "legacy" ? null : (ends.lastOrdinal ?? 0) + 1
-    const marks = ends.midTurn === null ? [] : ForkLines.interruptionLines(ends.midTurn.turnId, session.createdAt, free)
-    const changed = persistedOverrides(request.overrides)
-      ? [ForkLines.settingsLine(session, settings, free === null ? null : free + marks.length)]
-      : []
-    const content = Stream.concat(body, text([...marks, ...changed]))
 
+    /** What the copy says before anything is added: of one that ends with its source, as the source says it. */
+    const ends = Effect.suspend(() =>
+      cut === null && projected !== null
+        ? Effect.succeed(projected)
+        : Effect.map(reconstruction.restoreBytes(pending, body, stat), (made) => made.projected)
+    )
+    const added = ({ lastOrdinal, midTurn }: Pick<ProjectedSession, "lastOrdinal" | "midTurn">) => {
+      const free = mode === "legacy" ? null : (lastOrdinal ?? 0) + 1
+      // A cut may leave the copy in the middle of a turn that the source went on from.
+      const marks = midTurn === null ? [] : ForkLines.interruptionLines(midTurn.turnId, session.createdAt, free)
+      return persistedOverrides(request.overrides)
+        ? [...marks, ForkLines.settingsLine(session, settings, free === null ? null : free + marks.length)]
+        : marks
+    }
+    const passing = reconstruction.passing(first.trimEnd(), (soFar) =>
+      Stream.concat(
+        body,
+        Stream.unwrap(
+          Effect.suspend(() => {
+            const sure = soFar()
+            return Effect.map(sure === null ? ends : Effect.succeed(sure), (end) => text(added(end)))
+          })
+        )
+      )
+    )
     const running = cut === null ? source.running : null
     if (request.ephemeral) {
       // Held whole: the source may be moved or removed while its copy lives.
-      const held = Stream.fromIterable(yield* Stream.runCollect(content))
-      const made = yield* reconstruction.restoreBytes(pending, held, stat)
+      const held = Stream.fromIterable(yield* Stream.runCollect(Stream.map(passing.bytes, (chunk) => chunk.slice())))
+      const made = passing.restored(pending, stat) ?? (yield* reconstruction.restoreBytes(pending, held, stat))
       const journal = Journal.resume(made, { _tag: "memory" }, held)
       return {
         thread: yield* threads.adopt(session.id, { settings, ephemeral: true, journal, version: null }),
         running
       }
     }
-    return { thread: yield* keep(session, settings, content), running }
+    return { thread: yield* keep(session, settings, passing), running }
   })
 
-  const keep = Effect.fnUntraced(function* (
+  const keep = Effect.fnUntraced(function* <E extends ThreadError>(
     session: ForkLines.NewSession,
     settings: ThreadSettings,
-    content: RolloutBytes
+    content: PassingSession<E>
   ): Effect.fn.Return<LiveThread, ThreadError> {
-    const ref = yield* store.create({ threadId: session.id, createdAt: session.createdAt }, content)
-    const made = yield* reconstruction.restore(ref)
+    const ref = yield* store.create({ threadId: session.id, createdAt: session.createdAt }, content.bytes)
+    const made = content.restored(ref, yield* store.stat(ref)) ?? (yield* reconstruction.restore(ref))
     const journal = Journal.resume(made, { _tag: "stored", ref, version: made.stat.version })
     return yield* threads.adopt(session.id, { settings, ephemeral: false, journal, version: made.stat.version })
   })
@@ -185,7 +219,12 @@ export const make = Effect.gen(function* () {
     }
     const settings = yield* threads.settings(request.overrides, {})
     const session = yield* newSession(settings, request, null)
-    return yield* keep(session, settings, text(ForkLines.linesOfHistory(session, items)))
+    const lines = ForkLines.linesOfHistory(session, items)
+    return yield* keep(
+      session,
+      settings,
+      reconstruction.passing((lines[0] ?? "").trimEnd(), () => text(lines))
+    )
   })
 
   const start = Effect.fn("ThreadForks.start")(function* (
@@ -213,7 +252,7 @@ const cutOf = Effect.fnUntraced(function* (
   { projected }: Source["session"],
   until: ForkRequest["until"]
 ): Effect.fn.Return<TurnOpening | null, ForkPointRefused> {
-  if (until === null) return null
+  if (until === null || projected === null) return null
   const named = projected.turns.find(({ turn }) => turn.id === until.turnId)
   if (named === undefined) return yield* new ForkPointRefused({ ...until, reason: "notFound" })
   if (until.field === "beforeTurnId") {

@@ -157,10 +157,9 @@ const make = Effect.gen(function* () {
     ref: RolloutRef,
     { overrides, withTurns }: ResumeRequest
   ) {
-    if (withTurns === false) {
-      const arrived = yield* threads.arrive(ref, overrides, join(connection, ref.threadId))
-      if (arrived !== null) return yield* attached(connection, "cold", arrived, { warnings: [], pending: [] })
-    }
+    const wanted = { overrides, withTurns: withTurns ?? true }
+    const arrived = yield* threads.arrive(ref, wanted, join(connection, ref.threadId))
+    if (arrived !== null) return yield* attached(connection, "cold", arrived, { warnings: [], pending: [] })
     const { cold, thread } = yield* threads.load(ref, overrides)
     return cold ? yield* attach(connection, "cold", thread, []) : yield* rejoin(connection, thread, overrides)
   })

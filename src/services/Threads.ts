@@ -11,9 +11,11 @@ import type { ThreadId } from "../domain/Ids.ts"
 import type { Thread } from "../domain/Thread.ts"
 import { defaults, resolve, type SettingsSource, type ThreadSettings } from "../domain/ThreadSettings.ts"
 import * as ThreadView from "../domain/ThreadView.ts"
+import type { Turn } from "../domain/Turn.ts"
 import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
 import { Agent, AgentError, unconfigured } from "./Agent.ts"
 import { Approvals } from "./Approvals.ts"
+import * as KeptSessions from "./KeptSessions.ts"
 import * as LiveThread from "./LiveThread.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
@@ -22,14 +24,22 @@ import { type RestoredSession, SessionReconstruction } from "./SessionReconstruc
 import type { ThreadError } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
 import * as Journal from "./ThreadJournal.ts"
+import * as ToldThreads from "./ToldThreads.ts"
 
 /** A thread as of one instant of its history. */
 export interface Snapshot {
-  /** With all its turns; with the last of them only in one that {@link Threads.arrive} gives. */
+  /**
+   * With all its turns; with the last of them only in one that {@link Threads.arrive} gives, and with none in one that was
+   * asked for without.
+   */
   readonly thread: Thread
   readonly settings: ThreadSettings
   readonly usage: RestoredUsage | null
 }
+
+/** What a client is told of usage. Whether it is a guess is not part of that. */
+const figuresOf = (usage: RestoredUsage | null) =>
+  usage === null ? null : { owner: usage.owner, info: { ...usage.info, estimated: null } }
 
 /** A thread to be taken in, with its journal ready to be opened. */
 export interface Adoption {
@@ -67,13 +77,14 @@ export class Threads extends Context.Service<
       overrides: SettingsSource
     ) => Effect.Effect<{ readonly thread: LiveThread.LiveThread; readonly cold: boolean }, ThreadError>
     /**
-     * A stored thread as the ends of its rollout tell of it, at once and at any length, and whatever `at` does at that very
-     * instant; it is loaded right afterwards, and nothing happens to it before. Null when it is loaded already, or has to
-     * be read first.
+     * A stored thread before it is loaded, and whatever `at` does at that very instant: as it was told the last time, if its
+     * rollout is as it was; or, when its turns are not wanted, as the ends of its rollout tell of it, at once and at any
+     * length. It is loaded right afterwards, and nothing happens to it before. Null when it is loaded already, or has to be
+     * read first.
      */
     readonly arrive: <A, E, R>(
       ref: RolloutRef,
-      overrides: SettingsSource,
+      request: { readonly overrides: SettingsSource; readonly withTurns: boolean },
       at: Effect.Effect<A, E, R>
     ) => Effect.Effect<readonly [Snapshot, A] | null, ThreadError | E, R>
     /** Takes in a thread that was just made. */
@@ -92,8 +103,14 @@ export class Threads extends Context.Service<
       thread: LiveThread.LiveThread,
       at: Effect.Effect<A, E, R>
     ) => Effect.Effect<readonly [Snapshot, A], ThreadError | E, R>
-    /** Any thread, loaded or stored, archived too, without loading it. */
-    readonly read: (threadId: ThreadId) => Effect.Effect<Snapshot, ThreadError>
+    /**
+     * Any thread, loaded or stored, archived too, without loading it. Without its turns a stored one is restored only when
+     * its rollout changed.
+     */
+    readonly read: (
+      threadId: ThreadId,
+      options?: { readonly withTurns?: boolean }
+    ) => Effect.Effect<Snapshot, ThreadError>
   }
 >()("rethread/services/Threads") {
   /** Without an `Agent` in its context every turn fails with an error that says what to provide. */
@@ -128,6 +145,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const approvals = yield* Approvals
   const threads = new Map<ThreadId, Loaded>()
   const background = yield* Effect.scope
+  const { recall, remember } = yield* KeptSessions.make
+  const told = ToldThreads.make()
   /** Told of, and being read. */
   const arriving = new Set<ThreadId>()
   const loading = new Map<ThreadId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
@@ -266,34 +285,37 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       Effect.gen(function* () {
         const known = yield* refresh(ref.threadId)
         if (known !== undefined) return { thread: known, cold: false }
-        const session = yield* reconstruction.restore(ref)
+        const session = yield* restore(ref)
         const decided = yield* settings(overrides, session.projected.settings)
         return { thread: yield* take(ref.threadId, restored(session, decided)), cold: true }
       })
     )
   })
 
+  /** Restores a stored session, and sees to it that the next time it need not be. */
+  const restore = (ref: RolloutRef) => Effect.tap(reconstruction.restore(ref), remember)
+
   /** Loads a thread that clients were told of already, and tells them where its ends had not said all. */
   const complete = Effect.fnUntraced(function* (
     ref: RolloutRef,
     overrides: SettingsSource,
-    told: Snapshot
+    before: Snapshot
   ): Effect.fn.Return<void, ThreadError> {
     const threadId = ref.threadId
-    const session = yield* reconstruction.restore(ref)
+    const session = yield* restore(ref)
     const decided = yield* settings(overrides, session.projected.settings)
     const live = yield* take(threadId, restored(session, decided))
     const names = yield* store.names
     const name = names.get(threadId) ?? session.projected.name
-    if (name !== null && name !== told.thread.name) {
+    if (name !== null && name !== before.thread.name) {
       yield* delivery.publish(threadId, { method: "thread/name/updated", params: { threadId, threadName: name } })
     }
-    if (!Equal.equals(decided, told.settings)) {
+    if (!Equal.equals(decided, before.settings)) {
       const message = `thread ${threadId} runs under other settings than its last lines tell: ${JSON.stringify(decided)}`
       yield* delivery.publish(threadId, { method: "warning", params: { threadId, message } })
     }
     const usage = live.usage()
-    if (usage !== null && usage.owner !== null && !Equal.equals(usage.info, told.usage?.info)) {
+    if (usage !== null && usage.owner !== null && !Equal.equals(figuresOf(usage), figuresOf(before.usage))) {
       yield* delivery.publish(threadId, {
         method: "thread/tokenUsage/updated",
         params: { threadId, turnId: usage.owner, tokenUsage: usage.info }
@@ -303,7 +325,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
 
   const arrive = Effect.fn("Threads.arrive")(function* <A, E, R>(
     ref: RolloutRef,
-    overrides: SettingsSource,
+    { overrides, withTurns }: { readonly overrides: SettingsSource; readonly withTurns: boolean },
     at: Effect.Effect<A, E, R>
   ): Effect.fn.Return<readonly [Snapshot, A] | null, ThreadError | E, R> {
     const { threadId } = ref
@@ -311,11 +333,12 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     const found = yield* Effect.gen(function* () {
       yield* Effect.interruptible(Scope.provide(holdAlone(threadId), scope))
       if (threads.has(threadId)) return null
-      const glimpsed = yield* reconstruction.glimpse(ref)
-      if (glimpsed === null) return null
-      const decided = yield* settings(overrides, glimpsed.settings)
+      const glimpsed = withTurns ? null : yield* reconstruction.glimpse(ref)
+      const known = glimpsed === null ? yield* recall(ref) : { ...glimpsed, turns: glimpsed.recent }
+      if (known === null) return null
+      const decided = yield* settings(overrides, known.settings)
       const names = yield* store.names
-      const { meta, name, preview, recent, stat, usage } = glimpsed
+      const { meta, name, preview, stat, turns, usage } = known
       const shown: Snapshot = {
         settings: decided,
         usage: withWindow(usage, decided.modelContextWindow),
@@ -329,7 +352,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
           cwd: config.cwd,
           name: names.get(meta.id) ?? name,
           status: { type: "idle" },
-          turns: ThreadView.atRest(recent)
+          turns: ThreadView.atRest(turns)
         })
       }
       return [shown, yield* at] as const
@@ -358,7 +381,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
 
   const snapshot = Effect.fnUntraced(function* <A, E, R>(
     thread: LiveThread.LiveThread,
-    at: Effect.Effect<A, E, R>
+    at: Effect.Effect<A, E, R>,
+    withTurns = true
   ): Effect.fn.Return<readonly [Snapshot, A], ThreadError | E, R> {
     const names = yield* store.names
     return yield* thread.alone(
@@ -376,33 +400,59 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
           cwd: config.cwd,
           name: names.get(journal.meta.id) ?? projected.name,
           status: thread.status(),
-          turns: thread.turns()
+          turns: withTurns ? thread.turns() : []
         })
         return [{ thread: shown, settings: decided, usage: thread.usage() }, done]
       })
     )
   })
 
-  const stored = Effect.fnUntraced(function* (session: RestoredSession): Effect.fn.Return<Snapshot, ThreadError> {
-    const { meta, projected, ref, stat } = session
+  const stored = Effect.fnUntraced(function* (
+    { meta, name, preview, ref, settings: remembered, stat, usage }: ToldThreads.ToldThread,
+    turns: ReadonlyArray<Turn>
+  ): Effect.fn.Return<Snapshot, ThreadError> {
     const names = yield* store.names
-    const decided = yield* settings({}, projected.settings)
+    const decided = yield* settings({}, remembered)
     return {
       settings: decided,
-      usage: withWindow(projected.usage, decided.modelContextWindow),
+      usage: withWindow(usage, decided.modelContextWindow),
       thread: ThreadView.makeThread({
         meta,
         path: ref.path,
         ephemeral: false,
         modifiedAt: stat.modifiedAt,
-        preview: projected.preview,
-        settings: projected.settings,
+        preview,
+        settings: remembered,
         cwd: config.cwd,
-        name: names.get(meta.id) ?? projected.name,
+        name: names.get(meta.id) ?? name,
         status: { type: "notLoaded" },
-        turns: ThreadView.atRest(projected.turns.map(({ turn }) => turn))
+        turns
       })
     }
+  })
+
+  /** A stored thread without its turns, from memory when its rollout is as it was. */
+  const tell = Effect.fnUntraced(function* (ref: RolloutRef): Effect.fn.Return<Snapshot, ThreadError> {
+    const { version } = yield* store.stat(ref)
+    const known = told.recall(ref, version)
+    return yield* stored(known ?? told.keep(yield* reconstruction.restore(ref)), [])
+  })
+
+  // Without a span: the request has one, and this is all of it.
+  const read = Effect.fnUntraced(function* (
+    threadId: ThreadId,
+    { withTurns = true }: { readonly withTurns?: boolean } = {}
+  ): Effect.fn.Return<Snapshot, ThreadError> {
+    // Nearly every thread is neither loaded nor being loaded: nobody has to be waited for.
+    const thread = threads.has(threadId) || loading.has(threadId) ? yield* find(threadId) : undefined
+    if (thread !== undefined) return (yield* snapshot(thread, Effect.void, withTurns))[0]
+    const ref = yield* store.locate(threadId, { archived: true })
+    if (!withTurns) return yield* tell(ref)
+    const kept = yield* recall(ref)
+    if (kept !== null) return yield* stored(kept, ThreadView.atRest(kept.turns))
+    const session = yield* restore(ref)
+    const turns = session.projected.turns.map(({ turn }) => turn)
+    return yield* stored(ToldThreads.toldOf(session), ThreadView.atRest(turns))
   })
 
   return Threads.of({
@@ -411,7 +461,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     load,
     arrive,
     settings,
-    snapshot,
+    snapshot: (thread, at) => snapshot(thread, at),
     moveTo: Effect.fn("Threads.moveTo")(function* (threadId, ref) {
       return yield* alone(
         threadId,
@@ -426,10 +476,6 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     }),
     unload: (threadId) => alone(threadId, close(threadId)),
     adopt: (threadId, adoption) => alone(threadId, take(threadId, adoption)),
-    read: Effect.fn("Threads.read")(function* (threadId) {
-      const thread = yield* find(threadId)
-      if (thread !== undefined) return (yield* snapshot(thread, Effect.void))[0]
-      return yield* stored(yield* reconstruction.restore(yield* store.locate(threadId, { archived: true })))
-    })
+    read
   })
 })

@@ -2,6 +2,7 @@
 export * from "./Agent.ts"
 export * from "./Approvals.ts"
 export type { LiveThread, TurnRequest } from "./LiveThread.ts"
+export * from "./Checkpoints.ts"
 export * from "./NotificationDelivery.ts"
 export * from "./Rethread.ts"
 export * from "./RolloutDoctor.ts"

@@ -79,7 +79,12 @@ const make = Effect.fnUntraced(function* ({
   const paths = Effect.sync(() => homePaths(path, home))
   const tools = { fs, path, random }
   const inRealHome = (name: string) => Effect.sync(() => path.join(realFolder(path.resolve(home)), name))
-  const index = makeSessionIndex(tools, inRealHome("session_index.jsonl"), durability)
+  const index = makeSessionIndex(
+    tools,
+    path.join(path.resolve(home), "session_index.jsonl"),
+    inRealHome("session_index.jsonl"),
+    durability
+  )
   const locks = inRealHome("thread-writer-locks")
 
   const failed =
@@ -92,7 +97,8 @@ const make = Effect.fnUntraced(function* ({
     (error: FileFailure | PlatformError.PlatformError): RolloutStoreError | ThreadNotFound =>
       isMissing(error) ? new ThreadNotFound({ threadId: ref.threadId }) : failed(operation, ref.path)(error)
 
-  const locate = Effect.fn("RolloutStore.locate")(function* (
+  // Without spans of their own, `locate` and `stat`: every request for a thread asks them, and they are over at once.
+  const locate = Effect.fnUntraced(function* (
     threadId: ThreadId,
     options?: { readonly archived?: boolean }
   ) {
@@ -110,7 +116,7 @@ const make = Effect.fnUntraced(function* ({
   const twin = (ref: RolloutRef) => (error: FileFailure | PlatformError.PlatformError) =>
     isMissing(error) && mayHoldRollout(ref.path)
 
-  const stat = Effect.fn("RolloutStore.stat")(function* (ref: RolloutRef) {
+  const stat = Effect.fnUntraced(function* (ref: RolloutRef) {
     return yield* fileStat(ref.path).pipe(
       Effect.catchIf(twin(ref), () => fileStat(siblingName(ref.path))),
       Effect.mapError(failedOrGone("stat", ref))
@@ -284,10 +290,7 @@ const make = Effect.fnUntraced(function* ({
     yield* Effect.mapError(index.setName(threadId, name), failed("setName", file))
   })
 
-  const names = Effect.gen(function* () {
-    const file = yield* inRealHome("session_index.jsonl")
-    return yield* Effect.mapError(index.names, failed("names", file))
-  }).pipe(Effect.withSpan("RolloutStore.names"))
+  const names = Effect.mapError(index.names, failed("names", path.join(home, "session_index.jsonl")))
 
   return RolloutStore.of({
     locate,

@@ -3,7 +3,7 @@
  * times to milliseconds, which is too coarse for two writes in a row.
  */
 import { Effect, type PlatformError } from "effect"
-import { type BigIntStats, stat, statSync } from "node:fs"
+import { type BigIntStats, statSync } from "node:fs"
 import type { RolloutStat } from "../../services/RolloutStore.ts"
 
 /** Why a call to the operating system failed: its code (`ENOENT`, …) and its words. */
@@ -39,17 +39,25 @@ export const rolloutStat = (info: BigIntStats): RolloutStat => ({
   version: `${info.dev}-${info.ino}-${info.size}-${info.mtimeNs}-${info.ctimeNs}`
 })
 
+const missing = (path: string): FileFailure => ({
+  code: "ENOENT",
+  message: `ENOENT: no such file or directory, stat '${path}'`
+})
+
 /** Size, time of change and version of a file, links followed. Version: identity, size and both times in nanoseconds. */
 export const fileStat = (path: string): Effect.Effect<RolloutStat, FileFailure> =>
-  // Lists stat every rollout there is: Node's callbacks cost half of its promises.
-  Effect.callback((resume) => {
-    stat(path, { bigint: true }, (cause, info) => {
-      if (cause !== null) return resume(Effect.fail(fileFailure(cause)))
-      resume(Effect.succeed(rolloutStat(info)))
-    })
+  // At once: whoever waits for the answer waits twenty times longer than the answer takes.
+  Effect.suspend(() => {
+    try {
+      // A file that is missing is common, and what Node throws for it costs more than all the rest.
+      const info = statSync(path, { bigint: true, throwIfNoEntry: false })
+      return info === undefined ? Effect.fail(missing(path)) : Effect.succeed(rolloutStat(info))
+    } catch (cause) {
+      return Effect.fail(fileFailure(cause))
+    }
   })
 
-/** {@link fileStat} at once, for many files: a twentieth of its time each. Null when the file cannot be looked at. */
+/** {@link fileStat} for many files. Null when the file cannot be looked at. */
 export const fileStatNow = (path: string): RolloutStat | null => {
   try {
     const info = statSync(path, { bigint: true, throwIfNoEntry: false })

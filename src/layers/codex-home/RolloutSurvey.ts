@@ -4,18 +4,21 @@
  */
 import type { RolloutRef } from "../../services/RolloutStore.ts"
 
-const stamp = /rollout-(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2})-[^/\\]*$/
+const prefix = "rollout-"
+/** `YYYY-MM-DDThh-mm-ss`, which stands in the order of time as it is. */
+const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}$/
 
-/** The digits of the time in a name. One without a time comes first: nobody knows how new it is. */
-const keyOf = (path: string): number => {
-  const digits = stamp.exec(path)?.[1]?.replace(/\D/g, "")
-  return digits === undefined ? Number.POSITIVE_INFINITY : Number(digits)
+/** The time in a name, as text. One without a time comes first: nobody knows how new it is. */
+const keyOf = (path: string): string => {
+  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1
+  const text = path.slice(at + prefix.length, at + prefix.length + 19)
+  return stamp.test(text) && path.startsWith(prefix, at) && path[at + prefix.length + 19] === "-" ? text : "~"
 }
 
 const newestFirst = (refs: ReadonlyArray<RolloutRef>): ReadonlyArray<RolloutRef> =>
   refs
     .map((ref) => ({ ref, key: keyOf(ref.path) }))
-    .sort((a, b) => (a.key === b.key ? (a.ref.path < b.ref.path ? 1 : -1) : b.key - a.key))
+    .sort((a, b) => (a.key === b.key ? (a.ref.path < b.ref.path ? 1 : -1) : a.key < b.key ? 1 : -1))
     .map(({ ref }) => ref)
 
 interface Surveyed {

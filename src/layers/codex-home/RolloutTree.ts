@@ -19,6 +19,8 @@ export interface RolloutTreeOptions {
   readonly path: Path.Path
   readonly home: string
   readonly allowPathsOutside: boolean
+  /** How a folder is read; it throws where it cannot be. By default as the operating system does. */
+  readonly entriesOf?: (folder: string) => ReadonlyArray<Dirent>
 }
 
 interface Folder {
@@ -45,11 +47,15 @@ const orNothing = <A>(ask: () => A): A | undefined => {
 }
 
 const statOf = (path: string): Stats | undefined => orNothing(() => statSync(path, { throwIfNoEntry: false }))
-const entriesOf = (folder: string): ReadonlyArray<Dirent> | undefined =>
-  orNothing(() => readdirSync(folder, { withFileTypes: true }))
+const readFolder = (folder: string): ReadonlyArray<Dirent> => readdirSync(folder, { withFileTypes: true })
 
 /** An effect that gives the tree as it is now; concurrent callers share one look at the disk. */
-export const makeRolloutTree = ({ allowPathsOutside, home, path }: RolloutTreeOptions): Effect.Effect<RolloutTree> => {
+export const makeRolloutTree = ({
+  allowPathsOutside,
+  entriesOf = readFolder,
+  home,
+  path
+}: RolloutTreeOptions): Effect.Effect<RolloutTree> => {
   let known = new Map<string, Folder>()
   let tree: RolloutTree = new Map()
   let hasLinked = false
@@ -67,7 +73,7 @@ export const makeRolloutTree = ({ allowPathsOutside, home, path }: RolloutTreeOp
       if (modifiedAt === undefined) return undefined
       const before = known.get(folder)
       if (before !== undefined && before.settled && before.modifiedAt === modifiedAt) return before
-      const entries = entriesOf(folder)
+      const entries = orNothing(() => entriesOf(folder))
       if (entries === undefined) return undefined
       changed = true
       const files: Array<RolloutFile> = []

@@ -26,6 +26,9 @@ export interface SessionIndex {
 
 export const makeSessionIndex = (
   tools: FileTools,
+  /** Where it is read: links on the way are the system's business. */
+  readFrom: string,
+  /** Where it is written, and locked: without links on the way. */
   file: Effect.Effect<string>,
   durability: Durability
 ): SessionIndex => {
@@ -43,9 +46,8 @@ export const makeSessionIndex = (
 
   return {
     names: Effect.gen(function* () {
-      const index = yield* file
-      const { version } = yield* fileStat(index)
-      if (version !== known.version) known = { version, names: parseSessionIndex(yield* fs.readFileString(index)) }
+      const { version } = yield* fileStat(readFrom)
+      if (version !== known.version) known = { version, names: parseSessionIndex(yield* fs.readFileString(readFrom)) }
       return known.names
     }).pipe(Effect.catchIf(isMissing, () => Effect.succeed(new Map<ThreadId, string>()))),
 

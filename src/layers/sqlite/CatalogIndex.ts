@@ -22,16 +22,21 @@ import type { SqliteFailure } from "./Sqlite.ts"
 export const openFiles = 8
 /** Rollouts read between two looks at whether somebody waits. */
 const batchSize = 32
+/** Files looked at between two looks at whether somebody waits. */
+const sweepSize = 256
 /** A name's time is local; the farthest time zones are this far from Greenwich, and an hour. */
 const zoneMillis = 15 * 3_600_000
 
-const stamp = /rollout-(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})-[^/\\]*$/
+const prefix = "rollout-"
+const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}-/
 
 /** The time in a rollout's name as if it were UTC; null without one. */
 const namedTime = (path: string): number | null => {
-  const match = stamp.exec(path)
-  const time = match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2]}:${match[3]}:${match[4]}Z`)
-  return Number.isNaN(time) ? null : time
+  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1
+  const text = path.slice(at + prefix.length, at + prefix.length + 20)
+  if (!stamp.test(text) || !path.startsWith(prefix, at)) return null
+  const part = (from: number, to: number) => Number(text.slice(from, to))
+  return Date.UTC(part(0, 4), part(5, 7) - 1, part(8, 10), part(11, 13), part(14, 16), part(17, 19))
 }
 
 /** A rollout that has to be read. */
@@ -42,6 +47,14 @@ interface Pending {
   readonly updated: number | null
 }
 
+/** What has to be read in an order. */
+interface Sorted {
+  readonly name: string
+  readonly pending: ReadonlyArray<Pending>
+  /** Those before it have been read. */
+  from: number
+}
+
 /** The active rollouts, or the archived ones. */
 export interface Side {
   readonly archived: boolean
@@ -50,7 +63,9 @@ export interface Side {
   byPath: ReadonlyMap<string, RolloutRef>
   readonly pending: Map<string, Pending>
   /** The same in an order; null when something was added since. */
-  sorted: { readonly name: string; readonly pending: ReadonlyArray<Pending> } | null
+  sorted: Sorted | null
+  /** A look at all of its files that is under way, in pieces: which, how far, and since when. */
+  sweeping: { readonly refs: ReadonlyArray<RolloutRef>; next: number; readonly since: number } | null
   /** When all of its files were last looked at, in milliseconds. */
   sweptAt: number | null
   /** When its folders were last looked at. */
@@ -68,6 +83,7 @@ const side = (archived: boolean): Side => ({
   byPath: new Map(),
   pending: new Map(),
   sorted: null,
+  sweeping: null,
   sweptAt: null,
   lookedAt: null
 })
@@ -96,6 +112,7 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     for (const each of [sides.active, sides.archive]) {
       each.lookedAt = null
       each.refs = []
+      each.sweeping = null
       if (other) {
         each.pending.clear()
         each.sweptAt = null
@@ -150,7 +167,25 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
 
   const sweep = Effect.fnUntraced(function* (at: Side) {
     at.sweptAt = yield* Clock.currentTimeMillis
+    at.sweeping = null
     yield* check(at, at.refs)
+  })
+
+  /** Looks at some of the files that are known, each time at further ones; false when it has been at all of them. */
+  const sweepOn = Effect.fnUntraced(function* (at: Side) {
+    const now = yield* Clock.currentTimeMillis
+    const sweeping = (at.sweeping ??= { refs: at.refs, next: 0, since: now })
+    const some = sweeping.refs.slice(sweeping.next, sweeping.next + sweepSize)
+    sweeping.next += sweepSize
+    // What was never read has to be read in any case.
+    yield* check(
+      at,
+      some.filter(({ path }) => known.has(path))
+    )
+    if (sweeping.next < sweeping.refs.length) return true
+    at.sweeping = null
+    at.sweptAt = sweeping.since
+    return false
   })
 
   const read = (ref: RolloutRef) =>
@@ -193,16 +228,15 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     sortKey === "created_at" ? pending.created : pending.updated
 
   /** What had to be read when it was last put in this order: first whose time nobody knows, then by time. */
-  const sorted = (at: Side, order: Order): ReadonlyArray<Pending> => {
+  const sorted = (at: Side, order: Order): Sorted => {
     const name = `${order.sortKey === "created_at" ? "created" : "updated"} ${order.sortDirection}`
-    if (at.sorted?.name === name) return at.sorted.pending
+    if (at.sorted?.name === name) return at.sorted
     const sign = order.sortDirection === "asc" ? 1 : -1
     const first = sign * Number.NEGATIVE_INFINITY
     const pending = Array.from(at.pending.values(), (each) => ({ each, time: timeOf(each, order) ?? first }))
       .sort((a, b) => (a.time === b.time ? 0 : sign * (a.time < b.time ? -1 : 1)))
       .map(({ each }) => each)
-    at.sorted = { name, pending }
-    return pending
+    return (at.sorted = { name, pending, from: 0 })
   }
 
   /** Could a rollout that was not read come before this time, as the page goes? */
@@ -222,8 +256,14 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     except: ReadonlySet<string> = new Set()
   ): ReadonlyArray<RolloutRef> => {
     const found: Array<RolloutRef> = []
-    for (const pending of sorted(at, order)) {
-      if (at.pending.get(pending.ref.path) !== pending || except.has(pending.ref.path)) continue
+    const list = sorted(at, order)
+    const isRead = (pending: Pending) => at.pending.get(pending.ref.path) !== pending
+    for (let next = list.pending[list.from]; next !== undefined && isRead(next); next = list.pending[list.from]) {
+      list.from++
+    }
+    for (let number = list.from; number < list.pending.length; number++) {
+      const pending = list.pending[number]
+      if (pending === undefined || isRead(pending) || except.has(pending.ref.path)) continue
       if (found.length === count || (until !== null && !precedes(pending, order, until))) break
       found.push(pending.ref)
     }
@@ -239,6 +279,7 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     look,
     check,
     sweep,
+    sweepOn,
     take,
     unread,
     refsAt,

@@ -5,11 +5,11 @@
 import type { Sql } from "./Sqlite.ts"
 
 /** Raised with every change of a table, or of what is written into one. */
-export const schemaVersion = 1
+export const schemaVersion = 3
 
 const tables: ReadonlyArray<string> = [
   // One row per current rollout. `version`: the file's size, times and identity when its head was read. `body`: the
-  // `Thread` of a listed one. `facts`, `said`: what later lines say, and how far it was read, each with its version.
+  // `Thread` of a listed one, and `sum` its sum. `facts`, `said`: what later lines say, and how far it was read, each with its version.
   `CREATE TABLE rollout (
     id INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,
@@ -24,13 +24,26 @@ const tables: ReadonlyArray<string> = [
     parent TEXT,
     preview TEXT NOT NULL,
     body TEXT NOT NULL,
+    sum INTEGER NOT NULL,
     facts_version TEXT,
     facts TEXT,
     said_version TEXT,
     said TEXT
   )`,
   `CREATE INDEX rollout_created ON rollout (archived, listed, created, thread)`,
+  // What is known of all of them at once is read without the rest, which is a hundred times longer.
+  `CREATE INDEX rollout_known ON rollout (path, archived, listed, version)`,
+  // Those whose texts are not known: few, or none, once somebody has searched.
+  `CREATE INDEX rollout_unheard ON rollout (archived) WHERE said_version IS NOT version`,
   `CREATE INDEX rollout_updated ON rollout (archived, listed, updated, thread)`,
+  // Restored sessions, each of one version of its rollout; `sum`: the CRC-32 of `body` and `items`.
+  `CREATE TABLE checkpoint (
+    path TEXT PRIMARY KEY,
+    version TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    items BLOB NOT NULL
+  )`,
   // What was said, in order, white space collapsed.
   `CREATE TABLE said (id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, text TEXT NOT NULL)`,
   `CREATE INDEX said_rollout ON said (rollout, id)`,

@@ -53,11 +53,14 @@ const make = Effect.gen(function* () {
   /** Reads what is left to read, a few files at a time; requests come first. */
   const fill = (at: Side) =>
     Effect.gen(function* () {
+      // Once is enough, however long it takes.
+      let swept = yield* index.isRecent(at.sweptAt)
       const step = Effect.gen(function* () {
         yield* index.ready
         if (at.lookedAt === null) yield* index.look(at)
-        if (!(yield* index.isRecent(at.sweptAt))) yield* index.sweep(at)
-        return yield* index.step(at)
+        if (swept) return yield* index.step(at)
+        swept = !(yield* index.sweepOn(at))
+        return true
       }).pipe(index.alone)
       while (yield* surviving(step)) yield* Effect.yieldNow
     }).pipe(
@@ -101,7 +104,7 @@ const make = Effect.gen(function* () {
           sql,
           selection(query, after),
           wanted,
-          ({ preview, threadId }) => query.searchTerm === null || saysSo(preview, named.get(threadId) ?? null),
+          query.searchTerm === null ? null : ({ preview, threadId }) => saysSo(preview, named.get(threadId) ?? null),
           ({ thread }) => isWanted(shown(thread, { facts: null, name: named.get(thread.id), cwd }))
         )
       )

@@ -114,8 +114,10 @@ const make = Effect.gen(function* () {
     yield* afterResponse((receipt) => Effect.flatMap(lifecycle.replay(receipt, attached), lifecycle.follow))
   })
 
-  const read = (threadId: string) =>
-    Effect.flatMap(threadIdOf(threadId), (id) => Effect.mapError(threads.read(id), WireError.fromThreadError))
+  const read = (threadId: string, withTurns = true) =>
+    Effect.flatMap(threadIdOf(threadId), (id) =>
+      Effect.mapError(threads.read(id, { withTurns }), WireError.fromThreadError)
+    )
 
   return CodexProtocol.of({
     initialize,
@@ -169,7 +171,9 @@ const make = Effect.gen(function* () {
     }),
 
     "thread/read": ({ threadId, includeTurns }) =>
-      Effect.map(read(threadId), (snapshot) => Results.threadRead(snapshot, { withTurns: includeTurns === true })),
+      Effect.map(read(threadId, includeTurns === true), (snapshot) =>
+        Results.threadRead(snapshot, { withTurns: includeTurns === true })
+      ),
 
     "thread/list": Effect.fnUntraced(function* (params) {
       if (ListQuery.isEmptyByDefinition(params)) return emptyList

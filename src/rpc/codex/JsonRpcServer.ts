@@ -20,7 +20,8 @@ import {
   Ref,
   Result,
   Schema,
-  Stream
+  Stream,
+  Tracer
 } from "effect"
 import { Headers } from "effect/http"
 import { type Rpc, type RpcGroup, RpcMessage, RpcServer } from "effect/rpc"
@@ -98,6 +99,13 @@ const laneOf = (payload: unknown): string | null => {
   return Result.getOrElse(parseThreadId(threadId), () => threadId)
 }
 
+/**
+ * Does it change nothing, and answer little? Such requests need not wait for one another. Large answers do: no more than
+ * one of a thread waits for a client that does not read.
+ */
+const onlyLooks = (method: string, payload: unknown): boolean =>
+  method === "thread/read" && isRecord(payload) && own(payload, "includeTurns") !== true
+
 const methods = new Map(
   Array.from(
     CodexProtocol.requests,
@@ -147,8 +155,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
+  const tracer = Context.getOption(yield* Effect.context(), Tracer.Tracer)
   const server = yield* RpcServer.makeNoSerialization(CodexProtocol, {
     spanPrefix: "codex",
+    // Spans that nobody takes cost a tenth of a small request.
+    disableTracing: Option.isNone(tracer),
     disableClientAcks: true,
     disableFatalDefects: true,
     onFromServer: (message) => {
@@ -206,7 +217,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
     yield* server.write(
       connection.id,
       { _tag: "Request", id, tag: method.tag, payload, headers: Headers.empty },
-      lane === null ? undefined : { onRequest: conversation.lanes.run(lane) }
+      lane === null
+        ? undefined
+        : { onRequest: conversation.lanes.run(lane, onlyLooks(method.tag, payload) ? "looks" : "changes") }
     )
     // What was sent behind `initialize` without waiting for its answer finds the session initialized.
     if (method.tag === "initialize") yield* Deferred.await(answered)

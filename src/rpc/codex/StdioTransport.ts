@@ -4,8 +4,9 @@
  * A line over the limit is skipped without being held in memory and answered with an error. The end
  * of the input ends the conversation after the last answer is written.
  */
-import { Cause, Effect, Result, type Scope, Stdio, Stream } from "effect"
+import { Array as Arr, Cause, Effect, Result, type Scope, Stdio, Stream } from "effect"
 import { makeLineScanner, type RawLine } from "../../domain/LineScanner.ts"
+import type { FrameText } from "../../services/NotificationDelivery.ts"
 import * as Draining from "./Draining.ts"
 import * as Frame from "./Frame.ts"
 import { type Ending, JsonRpcServer } from "./JsonRpcServer.ts"
@@ -43,6 +44,28 @@ export const messages = <E, R>(
     )
   )
 
+/** Characters that are joined before they are written. */
+const joinedLength = 256 * 1024
+
+/** Frames that are there at once as lines, small ones joined: a write costs more than what is written. */
+export const lines = (frames: Arr.NonEmptyReadonlyArray<FrameText>): Arr.NonEmptyReadonlyArray<string | Uint8Array> => {
+  const found: Array<string | Uint8Array> = []
+  let joined = ""
+  for (const frame of frames) {
+    if (typeof frame === "string") joined += `${frame}\n`
+    else {
+      if (joined !== "") found.push(joined)
+      found.push(...frame)
+      joined = "\n"
+    }
+    if (joined.length < joinedLength) continue
+    found.push(joined)
+    joined = ""
+  }
+  if (joined !== "") found.push(joined)
+  return Arr.isReadonlyArrayNonEmpty(found) ? found : [""]
+}
+
 /** Speaks with the client at the other end of the process's standard streams until its input ends, or the server stops. */
 export const serveUntil = Effect.fn("StdioTransport.serve")(function* (
   draining: Draining.Draining
@@ -57,8 +80,7 @@ export const serveUntil = Effect.fn("StdioTransport.serve")(function* (
     receive: Draining.receiveUntil(input, draining),
     send: (frames) =>
       frames.pipe(
-        Stream.map((frame) => (typeof frame === "string" ? [`${frame}\n`] : [...frame, "\n"])),
-        Stream.flattenIterable,
+        Stream.mapArray(lines),
         Stream.run(stdio.stdout({ endOnDone: false })),
         Effect.catchTag("PlatformError", (error) => Effect.logDebug("standard output cannot be written", error))
       )

@@ -1,0 +1,63 @@
+/**
+ * {@link Checkpoints} in the catalog's database: a row a rollout, with a checksum over what is kept. A database that
+ * fails, or was replaced, has kept nothing.
+ */
+import { Effect, Layer, Option } from "effect"
+import type { SavedText } from "../../domain/SavedSession.ts"
+import { Checkpoints } from "../../services/Checkpoints.ts"
+import { CatalogDatabase } from "./CatalogDatabase.ts"
+import type { Row } from "./Sqlite.ts"
+
+/** Sessions whose items are more than this are not kept, in bytes. */
+const largest = 128 * 1024 * 1024
+
+const sumOf = ({ items, text }: SavedText): number => {
+  // Loaded when it is first needed: a start does without.
+  const { crc32 } = process.getBuiltinModule("node:zlib")
+  return crc32(items, crc32(text))
+}
+
+const savedOf = (row: Row | undefined): SavedText | null => {
+  if (row === undefined) return null
+  const { body, items, sum } = row
+  if (typeof body !== "string" || !(items instanceof Uint8Array)) return null
+  const saved = { text: body, items }
+  return sumOf(saved) === sum ? saved : null
+}
+
+/** In the database of the context. */
+export const layerDatabase: Layer.Layer<Checkpoints, never, CatalogDatabase> = Layer.effect(
+  Checkpoints,
+  Effect.gen(function* () {
+    const database = yield* CatalogDatabase
+    return Checkpoints.of({
+      find: (ref, version) =>
+        database
+          .use((sql) =>
+            savedOf(
+              sql.get("SELECT body, items, sum FROM checkpoint WHERE path = ? AND version = ?", ref.path, version)
+            )
+          )
+          .pipe(Effect.option, Effect.map(Option.getOrNull)),
+      keep: (ref, version, saved) =>
+        saved.items.length > largest
+          ? Effect.void
+          : Effect.ignore(
+              database.use((sql) =>
+                sql.run(
+                  "INSERT OR REPLACE INTO checkpoint (path, version, sum, body, items) VALUES (?, ?, ?, ?, ?)",
+                  ref.path,
+                  version,
+                  sumOf(saved),
+                  saved.text,
+                  saved.items
+                )
+              )
+            )
+    })
+  })
+)
+
+/** In the catalog file of a Codex home. */
+export const layer = (options: { readonly home: string }): Layer.Layer<Checkpoints> =>
+  Layer.provide(layerDatabase, CatalogDatabase.layer(options))

@@ -1,0 +1,101 @@
+/**
+ * A thread that was restored once is told again without its rollout being read, for as long as the rollout is the same;
+ * wherever sessions are kept.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FileSystem, Layer } from "effect"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { TestClock } from "effect/testing"
+import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
+import { CatalogDatabase } from "../../src/layers/sqlite/CatalogDatabase.ts"
+import * as SqliteCheckpoints from "../../src/layers/sqlite/SqliteCheckpoints.ts"
+import { Checkpoints } from "../../src/services/Checkpoints.ts"
+import type { RolloutStore } from "../../src/services/RolloutStore.ts"
+import { Threads } from "../../src/services/Threads.ts"
+import { item, script, S, um, am, U, C } from "../support/Script.ts"
+import { server } from "../support/TestServer.ts"
+
+const padding = item("function_call_output", { call_id: "c", output: "x".repeat(400_000) })
+const big = script([S("t1"), um("hello"), padding, padding, padding, padding, am("hi"), U(7), C("t1")]).build()
+
+const inHome = Layer.unwrap(
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    return SqliteCheckpoints.layer({ home: yield* fs.makeTempDirectoryScoped({ prefix: "rethread-kept-" }) })
+  })
+).pipe(Layer.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)))
+
+const kinds: ReadonlyArray<readonly [string, Layer.Layer<Checkpoints, unknown>]> = [
+  ["in memory", Checkpoints.layerMemory],
+  ["in SQLite", SqliteCheckpoints.layerDatabase.pipe(Layer.provide(CatalogDatabase.layerMemory))],
+  ["in the file of a home", inHome]
+]
+
+/** How often rollouts were read through. */
+const counting = () => {
+  let reads = 0
+  const store = (real: RolloutStore["Service"]): RolloutStore["Service"] => ({
+    ...real,
+    read: (ref) => {
+      reads++
+      return real.read(ref)
+    }
+  })
+  return { store, reads: () => reads }
+}
+
+const readTurns = Threads.use((threads) => threads.read(big.threadId))
+
+describe.each(kinds)("sessions kept %s", (_, checkpoints) => {
+  it.effect("are told again without reading", () => {
+    const { reads, store } = counting()
+    const twoServers = Effect.gen(function* () {
+      const kept = yield* Layer.build(checkpoints)
+      const one = server([big], { store }).pipe(Layer.provide(Layer.succeedContext(kept)))
+      const first = yield* Effect.tap(readTurns, () => TestClock.adjust("1 second")).pipe(Effect.provide(one))
+      const before = reads()
+      const second = yield* readTurns.pipe(Effect.provide(Layer.fresh(one)))
+      assert.strictEqual(reads(), before)
+      assert.deepStrictEqual(second, first)
+    })
+    return Effect.scoped(twoServers)
+  })
+
+  it.effect("are forgotten when the rollout is another", () => {
+    const { reads, store } = counting()
+    return Effect.gen(function* () {
+      const first = yield* readTurns
+      yield* TestClock.adjust("1 second")
+      const files = yield* MemoryFiles
+      const before = reads()
+      yield* files.append(
+        big.path,
+        script([S("t2"), um("more"), C("t2")])
+          .build()
+          .content.split("\n")
+          .slice(1)
+          .join("\n")
+      )
+      const second = yield* readTurns
+      assert.isAbove(reads(), before)
+      assert.strictEqual(second.thread.turns.length, first.thread.turns.length + 1)
+    }).pipe(Effect.provide(server([big], { store }).pipe(Layer.provide(checkpoints))))
+  })
+})
+
+describe("a row that is damaged", () => {
+  it.effect("was not kept", () =>
+    Effect.gen(function* () {
+      const database = yield* CatalogDatabase
+      const checkpoints = yield* Checkpoints
+      const ref = { threadId: big.threadId, path: "/r.jsonl", archived: false, segmentId: null }
+      const saved = { text: "{}", items: new Uint8Array([1, 2, 3]) }
+      yield* checkpoints.keep(ref, "v1", saved)
+      assert.deepStrictEqual(yield* checkpoints.find(ref, "v1"), saved)
+      assert.isNull(yield* checkpoints.find(ref, "v2"))
+      yield* database.use((sql) => sql.run("UPDATE checkpoint SET items = ?", new Uint8Array([1, 2, 4])))
+      assert.isNull(yield* checkpoints.find(ref, "v1"))
+    }).pipe(Effect.provide(SqliteCheckpoints.layerDatabase.pipe(Layer.provideMerge(CatalogDatabase.layerMemory))))
+  )
+})
