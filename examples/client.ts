@@ -5,12 +5,12 @@
  *     node examples/client.ts
  */
 import { Console, Effect, Layer, Option, Stream } from "effect"
-import { MemoryRolloutStore } from "../src/layers/memory/index.ts"
-import { ScriptedAgent } from "../src/layers/scripted/index.ts"
-import { CodexClient, type ThreadEvent } from "../src/rpc/client/index.ts"
-import { CodexHandlers, JsonRpcServer, ServerInfo } from "../src/rpc/index.ts"
-import { layer, ServerConfig } from "../src/services/index.ts"
-import { DeterministicIds, RolloutBuilder } from "../src/testing/index.ts"
+import { CodexClient, type ThreadEvent } from "rethread/client"
+import { MemoryRolloutStore } from "rethread/layers/memory"
+import { ScriptedAgent } from "rethread/layers/scripted"
+import { CodexHandlers, JsonRpcServer, ServerInfo } from "rethread/rpc"
+import { layer, ServerConfig } from "rethread/services"
+import { DeterministicIds, RolloutBuilder } from "rethread/testing"
 
 const saved = RolloutBuilder.rollout().turn({ user: "Hello", usage: true }).build()
 

@@ -1,6 +1,7 @@
 /**
  * Finds bytes in bytes, as fast as the platform can: Node's `Buffer` searches with the machine's wide instructions, five
- * to ten times as fast as a typed array does. Where there is no `Buffer` the plain search gives the same answers.
+ * to ten times as fast as a typed array does. Where there is no `Buffer` the plain search gives the same answers; so this is the
+ * one module of the domain that may look for it.
  */
 
 /** Bytes that are searched more than once. Make one for each chunk: it is a view, nothing is copied. */

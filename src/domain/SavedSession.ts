@@ -4,7 +4,7 @@
  *
  * It is only ever a copy of what the rollout says. What cannot be kept exactly is not kept.
  */
-import { Equal, Option, Schema } from "effect"
+import { Equal, Option, Schema, Struct } from "effect"
 import { isRecord } from "./Json.ts"
 import { printedItems } from "./PrintedText.ts"
 import { fromPayload, type SessionMeta } from "./SessionMeta.ts"
@@ -30,24 +30,23 @@ export interface SavedText {
   readonly items: Uint8Array
 }
 
-const { items: _items, ...turnFields } = Turn.fields
-const { modelContextWindow: _window, ...settingFields } = ThreadSettings.fields
-
 /** Where a turn's items end among all; they begin where those of the turn before end. */
-const SavedTurn = Schema.Struct({ ...turnFields, itemsEnd: Schema.Natural })
+const SavedTurn = Schema.Struct({ ...Struct.omit(Turn.fields, ["items"]), itemsEnd: Schema.Natural })
+const settings = ThreadSettings.fields
 
 const Saved = Schema.Struct({
   payload: Schema.Record(Schema.String, Schema.Unknown),
-  settings: Schema.Struct(settingFields).mapFields((fields) => ({
-    model: Schema.optionalKey(fields.model),
-    modelProvider: Schema.optionalKey(fields.modelProvider),
-    serviceTier: Schema.optionalKey(fields.serviceTier),
-    cwd: Schema.optionalKey(fields.cwd),
-    approvalPolicy: Schema.optionalKey(fields.approvalPolicy),
-    approvalsReviewer: Schema.optionalKey(fields.approvalsReviewer),
-    sandbox: Schema.optionalKey(fields.sandbox),
-    reasoningEffort: Schema.optionalKey(fields.reasoningEffort)
-  })),
+  // The window is the configuration's, never a rollout's.
+  settings: Schema.Struct({
+    model: Schema.optionalKey(settings.model),
+    modelProvider: Schema.optionalKey(settings.modelProvider),
+    serviceTier: Schema.optionalKey(settings.serviceTier),
+    cwd: Schema.optionalKey(settings.cwd),
+    approvalPolicy: Schema.optionalKey(settings.approvalPolicy),
+    approvalsReviewer: Schema.optionalKey(settings.approvalsReviewer),
+    sandbox: Schema.optionalKey(settings.sandbox),
+    reasoningEffort: Schema.optionalKey(settings.reasoningEffort)
+  }),
   preview: Schema.String,
   name: Schema.NullOr(Schema.String),
   usage: Schema.NullOr(RestoredUsage),
@@ -92,10 +91,13 @@ export const save = (session: SavedSession): SavedText | null => {
     items.set(part, at)
     at += part.length
   }
-  const settings = Object.fromEntries(Object.entries(session.settings).filter(([, value]) => value !== undefined))
+  const remembered = Object.fromEntries(Object.entries(session.settings).filter(([, value]) => value !== undefined))
   const { name, preview, usage } = session
   return Option.getOrNull(
-    Option.map(encode({ payload: meta.payload, settings, preview, name, usage, turns }), (text) => ({ text, items }))
+    Option.map(encode({ payload: meta.payload, settings: remembered, preview, name, usage, turns }), (text) => ({
+      text,
+      items
+    }))
   )
 }
 
@@ -111,6 +113,6 @@ export const load = ({ items, text }: SavedText): SavedSession | null => {
     turns.push(lazily(turn, items.subarray(from, itemsEnd)))
     from = itemsEnd
   }
-  const { name, preview, settings, usage } = saved
-  return { meta, settings, preview, name, usage, turns }
+  const { name, preview, usage } = saved
+  return { meta, settings: saved.settings, preview, name, usage, turns }
 }

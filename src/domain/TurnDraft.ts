@@ -139,10 +139,10 @@ export class TurnDraft {
   /** The turn as it stands. It does not change when the draft does. */
   turn(): Turn {
     const { completedAt, durationMs, error, id, rootTurnId, startedAt, status, values } = this
-    const rest = { id, rootTurnId, itemsView: "full" as const, status, error, startedAt, completedAt, durationMs }
-    if (values === null) return lazily(rest, this.isOpen ? this.printer.printed() : this.printed)
-    const { id: _id, rootTurnId: _root, ...after } = rest
-    return { id, rootTurnId, items: this.isOpen ? values.slice() : values, ...after }
+    const end = { itemsView: "full" as const, status, error, startedAt, completedAt, durationMs }
+    return values === null
+      ? lazily({ id, rootTurnId, ...end }, this.isOpen ? this.printer.printed() : this.printed)
+      : { id, rootTurnId, items: this.isOpen ? values.slice() : values, ...end }
   }
 
   // The values of a closed turn may have been handed out: those stay as they were.

@@ -26,6 +26,7 @@ import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
 import { type Agent, AgentError, CurrentTurn, type TurnIdentity } from "./Agent.ts"
 import { failureOf, recordedError, unknownFailure } from "./AgentFailure.ts"
 import type { Approvals } from "./Approvals.ts"
+import type { Recorder } from "./Metrics.ts"
 import type { NotificationDelivery } from "./NotificationDelivery.ts"
 import type { RolloutWriteFailed } from "./RolloutWriter.ts"
 import { InvalidRequest, ThreadChanged, ThreadReadOnly } from "./ThreadError.ts"
@@ -89,6 +90,7 @@ export interface LiveThreadServices {
   readonly agent: Agent["Service"]
   readonly random: SecureRandom.SecureRandom["Service"]
   readonly approvals: Approvals["Service"]
+  readonly metrics: Recorder
   /** What the model sees next, read from the thread's lines. */
   readonly modelInput: Effect.Effect<ReadonlyArray<JsonRecord>, AgentError>
 }
@@ -111,7 +113,7 @@ export const make = Effect.fnUntraced(function* (
   initial: { readonly settings: ThreadSettings; readonly ephemeral: boolean },
   services: LiveThreadServices
 ): Effect.fn.Return<LiveThread, never, Scope.Scope> {
-  const { agent, approvals, delivery, random } = services
+  const { agent, approvals, delivery, metrics, random } = services
   const { meta, mode } = journal
   const scope = yield* Effect.scope
   const semaphore = yield* Semaphore.make(1)
@@ -333,7 +335,7 @@ export const make = Effect.fnUntraced(function* (
     const history = yield* Effect.exit(services.modelInput)
     const id = TurnId.make(yield* random.uuidV7())
     const place: TurnLines.TurnPlace = { mode, threadId, turnId: id }
-    const recording = TurnRecording.make({ place, settings: under, startedAt: now, journal, random, publish })
+    const recording = TurnRecording.make({ place, settings: under, startedAt: now, journal, random, publish, metrics })
     const ended = yield* Deferred.make<void>()
     const active: Running = { kind, id, recording, steered: [], asks: false, ended, fiber: null }
     const tell = yield* first(recording, now, TurnLines.turnStarted(place, now, under))
@@ -345,12 +347,16 @@ export const make = Effect.fnUntraced(function* (
     yield* publish({ method: "turn/started", params: { threadId, turn } })
     yield* Effect.forEach(tell, publish, { discard: true })
     // At once: a turn that is interrupted before its fiber ran would never end.
-    active.fiber = yield* Effect.forkIn(run(active, { history, work: work(active) }), scope, { startImmediately: true })
+    const turnRun = Effect.withSpan(run(active, { history, work: work(active) }), "LiveThread.turn", {
+      attributes: { threadId, turnId: id, kind }
+    })
+    active.fiber = yield* Effect.forkIn(turnRun, scope, { startImmediately: true })
     return opened(id)
   })
 
   const startTurn = Effect.fn("LiveThread.startTurn")(
     function* (request: TurnRequest) {
+      yield* Effect.annotateCurrentSpan("threadId", threadId)
       yield* readOnly()
       if (running !== null) {
         const { id } = running
@@ -417,6 +423,7 @@ export const make = Effect.fnUntraced(function* (
     compact,
     steer: Effect.fn("LiveThread.steer")(
       function* (turnId, input, clientMessageId) {
+        yield* Effect.annotateCurrentSpan({ threadId, turnId })
         yield* readOnly()
         const active = yield* expected(turnId, "expectedTurnId", "no active turn to steer")
         yield* add(active, input, clientMessageId)
@@ -426,6 +433,7 @@ export const make = Effect.fnUntraced(function* (
       alone
     ),
     interrupt: Effect.fn("LiveThread.interrupt")(function* (turnId) {
+      yield* Effect.annotateCurrentSpan({ threadId, turnId })
       yield* cancel(yield* alone(expected(turnId, "turnId", "no active turn to interrupt")))
     }),
     stop: alone(

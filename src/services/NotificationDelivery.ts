@@ -11,6 +11,7 @@ import type { EventPosition } from "../domain/EventPosition.ts"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
 import { type Notification, threadOf } from "../domain/Notification.ts"
 import type { ServerRequest } from "../domain/ServerRequest.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Outbox from "./Outbox.ts"
 import * as ThreadLogs from "./ThreadLogs.ts"
 
@@ -139,6 +140,7 @@ interface Held {
 
 const make = Effect.fnUntraced(function* (options: ThreadLogs.ThreadLogOptions) {
   const logs = yield* ThreadLogs.make(options)
+  const metrics = yield* Metrics.recorder
   const registered = new Map<ConnectionId, Registered>()
   const subscriptions = new Map<ThreadId, Map<ConnectionId, number>>()
   let connections = 0
@@ -175,7 +177,7 @@ const make = Effect.fnUntraced(function* (options: ThreadLogs.ThreadLogOptions) 
           entry.open = true
           entry.optOut = optOut
         }),
-      take: outbox.take,
+      take: Effect.map(outbox.take, metrics.taken),
       lift: outbox.lift,
       end: outbox.end,
       closed: Effect.as(outbox.givenUp, "overflow")

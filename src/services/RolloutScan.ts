@@ -12,6 +12,7 @@ import * as PersistedSettings from "../domain/PersistedSettings.ts"
 import { readLine, type RolloutLine } from "../domain/RolloutLine.ts"
 import { collapse } from "../domain/SearchText.ts"
 import { restated, type SessionMeta } from "../domain/SessionMeta.ts"
+import type { Thread } from "../domain/Thread.ts"
 import type { SettingsSource } from "../domain/ThreadSettings.ts"
 import type { ShownSettings, ThreadFacts } from "./ThreadEntries.ts"
 
@@ -252,6 +253,21 @@ export const factsIn = (bytes: Uint8Array): Scanned => {
   pass.push(bytes)
   const done = pass.finish(true)
   return done === diverged ? { mark: nothing, facts: null } : done.scanned
+}
+
+/**
+ * What the end of a rollout that is too long to be read whole for a list says of its thread: its repository and its name,
+ * as far as they are told there.
+ */
+export const toldAtEnd = (
+  tail: Uint8Array,
+  thread: Pick<Thread, "id" | "gitInfo">
+): Pick<ThreadFacts, "git" | "name"> => {
+  const facts = { git: thread.gitInfo, settings: {}, name: null }
+  const pass = makePass({ mark: nothing, facts, threadId: thread.id }, "none")
+  pass.push(tail)
+  const done = pass.finish(true)
+  return done === diverged ? facts : (done.scanned.facts ?? facts)
 }
 
 /** {@link scanRollout} of bytes that are all there, with everything that was said. */

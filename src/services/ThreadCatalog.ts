@@ -12,7 +12,7 @@ import { coalesced } from "./Coalesced.ts"
 import { scanFacts, scanRollout } from "./RolloutScan.ts"
 import { type RolloutRef, type RolloutStat, RolloutStore } from "./RolloutStore.ts"
 import { ServerConfig } from "./ServerConfig.ts"
-import { entryOf, shown, type ThreadFacts } from "./ThreadEntries.ts"
+import { entryOf, shown, type ThreadFacts, withEnd } from "./ThreadEntries.ts"
 import { InvalidRequest, type RolloutStoreError } from "./ThreadError.ts"
 import { readThreadHead, type ThreadHead } from "./ThreadHead.ts"
 import { type CatalogEntry, cut, inOrder, pageSize, parentOf } from "./ThreadPages.ts"
@@ -149,8 +149,9 @@ const make = Effect.gen(function* () {
   )
 
   const detailed = Effect.fnUntraced(function* (entry: Entry) {
-    const { thread } = entry
-    return shown(thread, { facts: yield* factsOf(entry), name: thread.name ?? undefined, cwd })
+    const facts = yield* factsOf(entry)
+    const thread = facts === null ? yield* withEnd(store, entry.ref, entry.thread) : entry.thread
+    return shown(thread, { facts, name: entry.thread.name ?? thread.name ?? undefined, cwd })
   })
 
   const rest = Effect.fnUntraced(function* (query: ThreadQuery) {

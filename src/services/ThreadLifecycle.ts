@@ -13,6 +13,7 @@ import type { ThreadId } from "../domain/Ids.ts"
 import type { ServerRequest } from "../domain/ServerRequest.ts"
 import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
 import { Approvals } from "./Approvals.ts"
+import * as Metrics from "./Metrics.ts"
 import { type Connection, NotificationDelivery, type ResponseReceipt } from "./NotificationDelivery.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
 import type { SessionReconstruction } from "./SessionReconstruction.ts"
@@ -108,6 +109,13 @@ const make = Effect.gen(function* () {
   const delivery = yield* NotificationDelivery
   const approvals = yield* Approvals
   const forks = yield* makeForks
+  const metrics = yield* Metrics.recorder
+
+  const timed = <E, R>(attaching: Effect.Effect<Attached, E, R>): Effect.Effect<Attached, E, R> =>
+    Effect.map(Effect.timed(attaching), ([took, stage]) => {
+      metrics.attached(stage.kind, took)
+      return stage
+    })
 
   /** The cut: snapshot and subscription at one instant, and from there on every event waits for the replay. */
   const join = (connection: Connection, threadId: ThreadId) =>
@@ -120,6 +128,7 @@ const make = Effect.gen(function* () {
     extras: Pick<Attached, "warnings" | "pending">
   ) {
     const stage = new AttachedStage(connection, kind, snapshot, extras)
+    yield* Effect.annotateCurrentSpan({ connectionId: connection.id, threadId: snapshot.thread.id, kind })
     // A client that never got its response does not hear of the thread.
     yield* Effect.addFinalizer(() =>
       joined && !stage.isFollowed ? delivery.unsubscribe(connection, snapshot.thread.id) : Effect.void
@@ -172,6 +181,7 @@ const make = Effect.gen(function* () {
 
   const resume = Effect.fn("ThreadLifecycle.resume")(function* (connection: Connection, request: ResumeRequest) {
     const { overrides, target } = request
+    yield* Effect.annotateCurrentSpan({ connectionId: connection.id, threadId: target.threadId, by: target.by })
     const running = target.threadId === null ? undefined : yield* threads.find(target.threadId)
     switch (target.by) {
       case "id":
@@ -197,13 +207,13 @@ const make = Effect.gen(function* () {
         return yield* attach(connection, "history", yield* forks.ofHistory(target.items, request), [])
       }
     }
-  })
+  }, timed)
 
   return ThreadLifecycle.of({
     resume,
     start: Effect.fn("ThreadLifecycle.start")(function* (connection, request) {
       return yield* attach(connection, "start", yield* forks.start(request), [])
-    }),
+    }, timed),
     fork: Effect.fn("ThreadLifecycle.fork")(function* (connection, request) {
       const { running, thread } = yield* forks.fork(request)
       const warnings =
@@ -211,7 +221,7 @@ const make = Effect.gen(function* () {
           ? []
           : [`turn ${running} goes on in the thread that this one was forked from; here it ends as far as it had come`]
       return yield* attach(connection, "fork", thread, warnings)
-    }),
+    }, timed),
     replay: Effect.fn("ThreadLifecycle.replay")(function* (receipt, attached) {
       const { connection, snapshot } = attached
       const { thread, usage } = snapshot
@@ -221,6 +231,7 @@ const make = Effect.gen(function* () {
           method: "thread/tokenUsage/updated",
           params: { threadId: thread.id, turnId: usage.owner, tokenUsage: usage.info }
         })
+        metrics.replayed()
       }
       return new ReplayedStage(attached)
     }),

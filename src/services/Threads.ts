@@ -17,6 +17,7 @@ import { Agent, AgentError, unconfigured } from "./Agent.ts"
 import { Approvals } from "./Approvals.ts"
 import * as KeptSessions from "./KeptSessions.ts"
 import * as LiveThread from "./LiveThread.ts"
+import * as Metrics from "./Metrics.ts"
 import { NotificationDelivery } from "./NotificationDelivery.ts"
 import { type RolloutRef, RolloutStore } from "./RolloutStore.ts"
 import { ServerConfig } from "./ServerConfig.ts"
@@ -143,6 +144,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const random = yield* SecureRandom.SecureRandom
   const agent = Option.getOrElse(yield* Effect.serviceOption(Agent), () => unconfigured)
   const approvals = yield* Approvals
+  const metrics = yield* Metrics.recorder
   const threads = new Map<ThreadId, Loaded>()
   const background = yield* Effect.scope
   const { recall, remember } = yield* KeptSessions.make
@@ -194,6 +196,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
           agent,
           random,
           approvals,
+          metrics,
           modelInput: modelInput(journal)
         })
       ),
@@ -201,6 +204,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       Scope.provide(scope)
     )
     threads.set(threadId, { live, scope, version: adoption.version, idleSince: null })
+    metrics.loaded(1)
     return live
   }, Effect.uninterruptible)
 
@@ -209,6 +213,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       const loaded = threads.get(threadId)
       if (loaded === undefined) return false
       threads.delete(threadId)
+      metrics.loaded(-1)
       yield* loaded.live.stop
       yield* Scope.close(loaded.scope, Exit.void)
       return true

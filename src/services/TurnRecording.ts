@@ -15,6 +15,7 @@ import type { ThreadSettings } from "../domain/ThreadSettings.ts"
 import * as Compaction from "../domain/Compaction.ts"
 import * as TokenUsage from "../domain/TokenUsage.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
+import type { Recorder } from "./Metrics.ts"
 import type { RolloutWriteFailed } from "./RolloutWriter.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
 import * as TurnItems from "./TurnItems.ts"
@@ -64,11 +65,13 @@ export interface TurnRecordingOptions {
   readonly random: SecureRandom.SecureRandom["Service"]
   /** Tells whoever listens to the thread. */
   readonly publish: (notification: Notification) => Effect.Effect<void>
+  readonly metrics: Recorder
 }
 
 const nothingToTell: ReadonlyArray<Notification> = []
 
-export const make = ({ journal, place, publish, random, settings, startedAt }: TurnRecordingOptions): TurnRecording => {
+export const make = (options: TurnRecordingOptions): TurnRecording => {
+  const { journal, metrics, place, publish, random, settings, startedAt } = options
   const { mode, threadId, turnId } = place
   const items = TurnItems.make({ place, nextItemId: journal.nextItemId })
   let spent = TokenUsage.zero
@@ -108,6 +111,7 @@ export const make = ({ journal, place, publish, random, settings, startedAt }: T
   const report = Effect.fnUntraced(function* (event: Extract<AgentEvent, { _tag: "UsageReport" }>) {
     const before = journal.projected().usage?.info.total ?? TokenUsage.zero
     spent = TokenUsage.add(spent, event.usage)
+    metrics.spent(event.usage)
     yield* journal.append(
       TurnLines.usage(place, {
         last: event.usage,
@@ -134,7 +138,8 @@ export const make = ({ journal, place, publish, random, settings, startedAt }: T
       yield* apply(items.settle(now))
       yield* Effect.forEach(yield* say(input, clientId, now, []), publish, { discard: true })
     }),
-    on: Effect.fn("TurnRecording.on")(function* (event) {
+    // Without a span: one for each piece of text would tell nothing.
+    on: Effect.fnUntraced(function* (event) {
       if (event._tag === "UsageReport") return yield* report(event)
       if (event._tag === "PlanUpdate") {
         const { explanation, steps } = event

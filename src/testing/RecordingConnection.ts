@@ -6,6 +6,7 @@
  * that completes its condition, or fails when the connection ends first.
  */
 import { Effect, Pull, Schema, type Scope } from "effect"
+import { printExact } from "../domain/Json.ts"
 import { ConnectionId, type RequestId, type ThreadId } from "../domain/Ids.ts"
 import {
   type Notification,
@@ -20,6 +21,8 @@ import {
   type Outbound,
   type ResponseReceipt
 } from "../services/NotificationDelivery.ts"
+import { wholeFrame } from "../rpc/codex/Transport.ts"
+import { type Recorded, type Recorder, threadOfResponse } from "./ExpectOrder.ts"
 
 /** The connection ended before what was waited for arrived. `got` tells what did. */
 export class RecordingEnded extends Schema.TaggedError<RecordingEnded>()("RecordingEnded", {
@@ -36,13 +39,15 @@ export interface RecordingOptions extends ConnectOptions {
   readonly optOut?: Iterable<string>
   /** False: the handshake is not done, broadcasts do not reach it. Default true. */
   readonly open?: boolean
+  /** What messages call it; by default its connection's id. */
+  readonly name?: string
 }
 
 /** The params of a notification, by its method. */
 export type ParamsOf<M extends NotificationMethod> = (typeof NotificationParams)[M]["Type"]
 
 /** What a connection got. */
-export interface RecordingConnection {
+export interface RecordingConnection extends Recorder<RecordingEnded> {
   readonly connection: Connection
   /** Everything so far, oldest first. */
   readonly received: Effect.Effect<ReadonlyArray<Outbound>>
@@ -90,6 +95,37 @@ const nameOf = (entry: Outbound): string => {
   }
 }
 
+const textOf = (entry: Outbound): string => {
+  switch (entry._tag) {
+    case "Response":
+      return wholeFrame(entry.frame)
+    case "Notification":
+      return printExact(entry.notification)
+    case "Request":
+      return printExact(entry.request.question)
+  }
+}
+
+const recordedOf = (entry: Outbound): Recorded => {
+  const text = textOf(entry)
+  const name = nameOf(entry)
+  switch (entry._tag) {
+    case "Response": {
+      const refused = text.includes('"error"') && threadOfResponse(text) === null
+      return {
+        kind: refused ? "refusal" : "response",
+        name,
+        threadId: threadOfResponse(text),
+        text: `response ${text}`
+      }
+    }
+    case "Notification":
+      return { kind: "notification", name, threadId: threadOf(entry.notification), text }
+    case "Request":
+      return { kind: "question", name, threadId: entry.request.question.params.threadId, text }
+  }
+}
+
 const isMethod =
   <M extends NotificationMethod>(method: M) =>
   (notification: Notification): notification is Notification & { readonly method: M; readonly params: ParamsOf<M> } =>
@@ -125,7 +161,8 @@ export const connect = Effect.fn("RecordingConnection.connect")(function* (
     body: () => connection.take,
     step: (entries) => {
       for (const entry of entries) {
-        if (entry._tag === "Response" && typeof entry.frame === "string" && marks.has(entry.frame)) marks.set(entry.frame, "seen")
+        const frame = entry._tag === "Response" && typeof entry.frame === "string" ? entry.frame : null
+        if (frame !== null && marks.has(frame)) marks.set(frame, "seen")
         else received.push(entry)
       }
       wake()
@@ -167,6 +204,8 @@ export const connect = Effect.fn("RecordingConnection.connect")(function* (
 
   return {
     connection,
+    name: options.name ?? `connection ${connection.id}`,
+    recorded: Effect.map(settled, (entries) => entries.map(recordedOf)),
     received: Effect.sync(() => received.slice()),
     sequence: Effect.sync(() => received.map(nameOf)),
     params: (method) => Effect.sync(() => paramsOf(method)),

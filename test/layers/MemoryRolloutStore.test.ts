@@ -1,7 +1,10 @@
+import { it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { layer as memory, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
-import { rolloutStoreSuite } from "../conformance/RolloutStoreSuite.ts"
-import { StoreFiles } from "../conformance/StoreFiles.ts"
+import { rolloutStoreSuite, StoreFiles } from "../../src/testing/conformance/RolloutStoreSuite.ts"
+import { CapabilityMissing, register } from "../../src/testing/conformance/Suite.ts"
+
+const missing = (capability: string) => Effect.die(new CapabilityMissing({ capability }))
 
 const files = Layer.effect(
   StoreFiles,
@@ -21,14 +24,18 @@ const files = Layer.effect(
         fingerprint: Effect.map(files.snapshot, (all) =>
           JSON.stringify(Array.from(all, ([path, bytes]) => [path, Buffer.from(bytes).toString("base64")]).sort())
         ),
-        symlink: () => Effect.die("the memory store has no links"),
-        compress: () => new Uint8Array()
+        symlink: () => missing("symlinks"),
+        compress: () => missing("compressed")
       })
     )
   )
 )
 
-rolloutStoreSuite("MemoryRolloutStore", () => Layer.fresh(files.pipe(Layer.provideMerge(memory()))), {
-  symlinks: false,
-  compression: false
-})
+register(
+  it,
+  { ...rolloutStoreSuite, name: "MemoryRolloutStore" },
+  {
+    layer: files.pipe(Layer.provideMerge(memory())),
+    missing: ["symlinks", "compressed"]
+  }
+)

@@ -16,7 +16,7 @@ import { RolloutParser } from "../../src/services/RolloutParser.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
-import { ThreadCatalog, type ThreadQuery } from "../../src/services/ThreadCatalog.ts"
+import { shownInFull, ThreadCatalog, type ThreadQuery } from "../../src/services/ThreadCatalog.ts"
 import { rollout, uuidAt } from "../../src/testing/RolloutBuilder.ts"
 
 const everything: ThreadQuery = {
@@ -215,6 +215,40 @@ describe("the catalog's file", () => {
         other.close()
         assert.deepStrictEqual([yield* ids(), yield* found("words")], [[id(1)], [id(1)]])
       }).pipe(Effect.provide(sqlite(home)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("shows what was changed at the end of a rollout that is too long to be read for a list", () =>
+    Effect.gen(function* () {
+      const home = yield* folder
+      const git = { branch: "first", commit_hash: "abc" }
+      const long = rollout({ threadId: id(1), createdAt: t0, git }).turn({ user: "hello" })
+      const content = long.event({ type: "agent_message", message: "x".repeat(shownInFull + 1) })
+      const built = content.build()
+      const path = join(home, built.path)
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, built.content)
+      const branches = ThreadCatalog.use((catalog) => catalog.list(everything)).pipe(
+        Effect.map((page) => page.data.map((thread) => thread.gitInfo?.branch))
+      )
+      const meta = { timestamp: "2026-03-01T10:00:00Z", cwd: "/", originator: "probe", cli_version: "0" }
+      const restate = (of: string, branch: string) =>
+        rollout()
+          .line("session_meta", { ...meta, id: of, git: { branch } })
+          .build()
+          .content.trimEnd()
+          .split("\n")
+          .at(-1)
+      for (const catalog of [sqlite(home), memory(home)]) {
+        writeFileSync(path, built.content)
+        yield* Effect.gen(function* () {
+          assert.deepStrictEqual(yield* branches, ["first"])
+          appendFileSync(path, `${restate(id(1), "second")}\n`)
+          assert.deepStrictEqual(yield* branches, ["second"])
+          appendFileSync(path, `${restate(id(2), "of another thread")}\n`)
+          assert.deepStrictEqual(yield* branches, ["second"])
+        }).pipe(Effect.provide(catalog))
+      }
     }).pipe(Effect.scoped)
   )
 

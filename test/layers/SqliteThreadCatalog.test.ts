@@ -1,4 +1,10 @@
+import { it } from "@effect/vitest"
 import * as SqliteThreadCatalog from "../../src/layers/sqlite/SqliteThreadCatalog.ts"
-import { threadCatalogSuite } from "../conformance/ThreadCatalogSuite.ts"
+import { register } from "../../src/testing/conformance/Suite.ts"
+import { layerOf, threadCatalogSuite } from "../../src/testing/conformance/ThreadCatalogSuite.ts"
 
-threadCatalogSuite("SqliteThreadCatalog", () => SqliteThreadCatalog.layerMemory)
+register(
+  it,
+  { ...threadCatalogSuite, name: "SqliteThreadCatalog" },
+  { layer: layerOf(SqliteThreadCatalog.layerMemory) }
+)

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Schema, Stream } from "effect"
-import { messages } from "../../src/rpc/codex/StdioTransport.ts"
+import { Array as Arr, Effect, Schema, Stream } from "effect"
+import { lines, messages } from "../../src/rpc/codex/StdioTransport.ts"
 import type { Inbound } from "../../src/rpc/codex/Transport.ts"
 
 const encoder = new TextEncoder()
@@ -45,5 +45,30 @@ it.effect("reports bytes that are not UTF-8", () =>
   Effect.gen(function* () {
     const bytes = new Uint8Array([0x22, 0xff, 0x22, 0x0a, 0x35])
     assert.deepStrictEqual(yield* read(bytes, 2), [{ _tag: "Refused", reason: "invalidUtf8" }, ...text("5")])
+  })
+)
+
+it.effect.prop(
+  "frames become lines in their order, whole ones and those in pieces",
+  [Schema.NonEmptyArray(Schema.Union([Schema.String, Schema.Array(Schema.String)]))],
+  ([frames]) =>
+    Effect.sync(() => {
+      // Half a surrogate pair is no text.
+      const sent = Arr.map(frames, (frame) =>
+        typeof frame === "string" ? frame.toWellFormed() : frame.map((piece) => piece.toWellFormed())
+      )
+      const written = lines(
+        Arr.map(sent, (frame) => (typeof frame === "string" ? frame : frame.map((piece) => encoder.encode(piece))))
+      )
+      const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+      const whole = written.map((part) => (typeof part === "string" ? part : decoder.decode(part))).join("")
+      const expected = sent.map((frame) => `${typeof frame === "string" ? frame : frame.join("")}\n`).join("")
+      assert.strictEqual(whole, expected)
+    })
+)
+
+it.effect("writes what is there at once in one go", () =>
+  Effect.sync(() => {
+    assert.deepStrictEqual(lines(["one", "two", "three"]), ["one\ntwo\nthree\n"])
   })
 )

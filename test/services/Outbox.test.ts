@@ -6,6 +6,7 @@ import { Effect, Exit, Fiber, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { ItemId, ThreadId, TurnId } from "../../src/domain/Ids.ts"
 import type { Notification } from "../../src/domain/Notification.ts"
+import { wholeFrame } from "../../src/rpc/codex/Transport.ts"
 import * as Outbox from "../../src/services/Outbox.ts"
 
 const threads = ["a", "b"].map((name) => ThreadId.make(`019cb3a1-5e80-7f93-a1b7-2c4d6e8f0a0${name}`))
@@ -39,7 +40,7 @@ const Entry = Schema.Union([
 /** What one thread's reader gets, texts written out letter by letter; a response is seen by all. */
 const seenBy = (thread: number, entries: ReadonlyArray<Outbox.Outbound>): ReadonlyArray<string> =>
   entries.flatMap((entry) => {
-    if (entry._tag === "Response") return [`response ${entry.frame}`]
+    if (entry._tag === "Response") return [`response ${wholeFrame(entry.frame)}`]
     if (entry._tag === "Request") return []
     const { notification } = entry
     if (!("threadId" in notification.params) || notification.params.threadId !== threads[thread]) return []

@@ -5,9 +5,10 @@ import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { ThreadCatalog, type ThreadQuery } from "../../src/services/ThreadCatalog.ts"
 import { rollout } from "../../src/testing/RolloutBuilder.ts"
-import { threadCatalogSuite } from "../conformance/ThreadCatalogSuite.ts"
+import { register } from "../../src/testing/conformance/Suite.ts"
+import { layerOf, threadCatalogSuite } from "../../src/testing/conformance/ThreadCatalogSuite.ts"
 
-threadCatalogSuite("ThreadCatalog in memory", () => ThreadCatalog.layer)
+register(it, { ...threadCatalogSuite, name: "ThreadCatalog in memory" }, { layer: layerOf(ThreadCatalog.layer) })
 
 const everything: ThreadQuery = {
   cursor: null,

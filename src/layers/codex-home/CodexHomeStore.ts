@@ -98,10 +98,7 @@ const make = Effect.fnUntraced(function* ({
       isMissing(error) ? new ThreadNotFound({ threadId: ref.threadId }) : failed(operation, ref.path)(error)
 
   // Without spans of their own, `locate` and `stat`: every request for a thread asks them, and they are over at once.
-  const locate = Effect.fnUntraced(function* (
-    threadId: ThreadId,
-    options?: { readonly archived?: boolean }
-  ) {
+  const locate = Effect.fnUntraced(function* (threadId: ThreadId, options?: { readonly archived?: boolean }) {
     const file = currentRolloutFile((yield* tree).get(threadId) ?? [])
     if (file === undefined) return yield* new ThreadNotFound({ threadId })
     if (file.archived && options?.archived !== true) return yield* new ThreadArchived({ threadId })

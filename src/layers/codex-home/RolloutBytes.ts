@@ -39,8 +39,8 @@ const fileBytes = (fs: FileSystem.FileSystem, file: string): Stream.Stream<Uint8
         const room = buffers[turn].subarray(0, wanted)
         turn = turn === 0 ? 1 : 0
         return Effect.map(handle.read(room, { position: BigInt(position) }), (count) => {
-          position += Number(count)
-          return room.subarray(0, Number(count))
+          position += count
+          return room.subarray(0, count)
         })
       })
 

@@ -70,7 +70,11 @@ const optional = (row: Row, column: string): string | null => {
   return typeof value === "string" ? value : null
 }
 
-const parsed = (json: string): unknown => Result.getOrElse(Result.try((): unknown => JSON.parse(json)), () => undefined)
+const parsed = (json: string): unknown =>
+  Result.getOrElse(
+    Result.try((): unknown => JSON.parse(json)),
+    () => undefined
+  )
 
 const listIn = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 

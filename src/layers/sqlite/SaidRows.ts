@@ -57,7 +57,9 @@ export const candidates = (
   const { sql: text, values } = selecting(
     `path, thread, version, ${time} AS time, said_version, said`,
     selection,
-    among === null ? "" : `AND id IN (SELECT id FROM rollout INDEXED BY rollout_unheard WHERE said_version IS NOT version
+    among === null
+      ? ""
+      : `AND id IN (SELECT id FROM rollout INDEXED BY rollout_unheard WHERE said_version IS NOT version
            UNION ALL SELECT value FROM json_each(?))`
   )
   return sql.all(`${text} LIMIT ${count}`, ...values, ...(among === null ? [] : [among])).map(candidate)

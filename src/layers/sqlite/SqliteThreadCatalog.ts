@@ -11,7 +11,7 @@ import { factsIn, scanFacts } from "../../services/RolloutScan.ts"
 import { type RolloutPeek, RolloutStore } from "../../services/RolloutStore.ts"
 import { ServerConfig } from "../../services/ServerConfig.ts"
 import { shownInFull, ThreadCatalog } from "../../services/ThreadCatalog.ts"
-import { shown } from "../../services/ThreadEntries.ts"
+import { shown, withEnd } from "../../services/ThreadEntries.ts"
 import { RolloutStoreError } from "../../services/ThreadError.ts"
 import { cut, hasTerm, kindsOfQuery, matches, pageSize, parseCursor, type Place } from "../../services/ThreadPages.ts"
 import type { ThreadQuery, ThreadSearch } from "../../services/ThreadQuery.ts"
@@ -150,10 +150,18 @@ const make = Effect.gen(function* () {
       })
     }
     const fresh = new Map(scans.map(({ row, scanned }) => [row.path, scanned]))
-    return found.map((row): Thread => {
+    const full = Effect.fnUntraced(function* (row: CatalogRows.ListedRow) {
       const facts = row.current ? null : ((fresh.get(row.path) ?? row.scanned())?.facts ?? null)
-      return shown(row.thread, { facts, name: named.get(row.thread.id) ?? row.thread.name ?? undefined, cwd })
+      const ref = row.current || fresh.has(row.path) ? undefined : at.byPath.get(row.path)
+      const before: Thread = { ...row.thread, gitInfo: facts === null ? row.thread.gitInfo : facts.git }
+      const thread = ref === undefined ? before : yield* withEnd(store, ref, before)
+      return shown(thread, {
+        facts: facts === null ? null : { ...facts, git: thread.gitInfo },
+        name: named.get(thread.id) ?? thread.name ?? undefined,
+        cwd
+      })
     })
+    return yield* Effect.forEach(found, full)
   })
 
   /** Looks at the disk as far as a page needs it. */

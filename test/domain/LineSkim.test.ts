@@ -1,0 +1,211 @@
+/**
+ * Lines that were skimmed tell the projections the same as lines that were read whole, whatever is odd about them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { LineSkimmer } from "../../src/domain/LineSkim.ts"
+import * as SessionProjection from "../../src/domain/SessionProjection.ts"
+import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
+import { am, bytesOf, metaOf, rawLines, rb, readLines, S, script, U, um } from "../support/Script.ts"
+import { Line, linesOf, skimInto } from "../support/SkimLines.ts"
+
+type Mode = "legacy" | "paginated"
+
+/** All that is told, read out once: what is lazy is made. Findings are left out: what is not looked at is not found. */
+const told = (projection: SessionProjection.SessionProjection) => {
+  const result = projection.result()
+  const { context, turns } = result
+  return {
+    ...result,
+    diagnostics: [],
+    diagnosticCount: 0,
+    context: { base: context.base, entries: context.entries },
+    turns: turns.map(({ turn, ...opened }) => ({ ...opened, turn: { ...turn, items: turn.items } })),
+    nextItemId: projection.nextItemId(),
+    meta: projection.meta()
+  }
+}
+
+/** The rollout read whole, and skimmed where that goes, in chunks of `size` bytes; `taken`: how many lines that were. */
+const both = (bytes: Uint8Array, mode: Mode = "legacy", size = bytes.length) => {
+  const lines = readLines(bytes)
+  const full = SessionProjection.make(metaOf(lines), mode)
+  for (const line of lines) full.step(line, 0)
+
+  const skimmed = SessionProjection.make(metaOf(lines), mode)
+  const taken = skimInto(skimmed, bytes, size)
+  return { full, skimmed, taken }
+}
+
+const agree = (bytes: Uint8Array, mode?: Mode, size?: number) => {
+  const { full, skimmed, taken } = both(bytes, mode, size)
+  if (!skimmed.isUncertain()) assert.deepStrictEqual(told(skimmed), told(full))
+  return taken
+}
+
+const Mode = Schema.Literals(["legacy", "paginated"])
+const Size = Schema.Int.check(Schema.isBetween({ minimum: 40, maximum: 4000 }))
+const started: Line = {
+  kind: { is: "task_started", turn: 0, at: 1_772_359_200, window: 200_000 },
+  twist: { does: "nothing" }
+}
+
+// The first words are read, for they are the preview.
+const greeting: Line = {
+  kind: { is: "user_message", text: "hello", images: "none", local_images: "none", audio: "none", elements: "none" },
+  twist: { does: "nothing" }
+}
+const begun = [started, greeting]
+
+describe("skimming any lines", () => {
+  it.prop(
+    "tells what reading them tells",
+    { lines: Schema.Array(Line).check(Schema.isMaxLength(30)), mode: Mode, size: Size, forked: Schema.Boolean },
+    ({ forked, lines, mode, size }) => {
+      const meta = forked ? { meta: { forked_from_id: uuidAt(0, 1) } } : {}
+      agree(linesOf(lines, meta), mode, size)
+    },
+    { arbitrary: { runs: 400, size: 40 } }
+  )
+
+  it.prop(
+    "also in a turn of its own",
+    { lines: Schema.Array(Line).check(Schema.isMaxLength(12)), mode: Mode },
+    ({ lines, mode }) => {
+      agree(linesOf([...begun, ...lines]), mode)
+    },
+    { arbitrary: { runs: 400, size: 20 } }
+  )
+
+  it.prop(
+    "one line that is wrong in one way",
+    { line: Line },
+    ({ line }) => {
+      agree(linesOf([...begun, line]))
+    },
+    { arbitrary: { runs: 1500 } }
+  )
+
+  const Chapter = Schema.Union([
+    Schema.Struct({ turn: Schema.Literals([0, 1, 2, 3]), spent: Schema.Array(Schema.Literals([100, 200, 300])) }),
+    Schema.Struct({ back: Schema.Literals([1, 2]) })
+  ])
+  it.prop(
+    "keeps the figures of every turn, for it may be the last that survives",
+    { story: Schema.Array(Chapter).check(Schema.isMaxLength(12)) },
+    ({ story }) => {
+      const steps = story.flatMap((chapter, n) =>
+        "back" in chapter
+          ? [rb(chapter.back)]
+          : [S(`T${chapter.turn}`), um(`${n}`), ...chapter.spent.map((total) => U(total + n)), am(`so ${n}`)]
+      )
+      agree(script(steps).build().bytes)
+    }
+  )
+})
+
+const time = "2026-03-01T10:00:00.000Z"
+const lineOf = (type: string, payload: string) => `{"timestamp":"${time}","type":"${type}","payload":${payload}}`
+const event = (type: string, rest: string) => lineOf("event_msg", `{"type":"${type}",${rest}}`)
+const figures =
+  '{"total_token_usage":{"input_tokens":1,"cached_input_tokens":2,"output_tokens":3,"reasoning_output_tokens":4,"total_tokens":5}' +
+  ',"last_token_usage":{"input_tokens":1,"cached_input_tokens":2,"cache_write_input_tokens":6,"output_tokens":3,' +
+  '"reasoning_output_tokens":4,"total_tokens":5},"model_context_window":258400}'
+const context =
+  '{"turn_id":"T1","cwd":"/home/dev","approval_policy":"never","sandbox_policy":{"type":"read-only"},"model":"m","summary":"auto"}'
+
+const skimmedAs = (text: string) => {
+  const skimmer = new LineSkimmer()
+  const bytes = bytesOf(`${text}\n`)
+  return skimmer.skim(bytes, 0, bytes.length - 1) ? skimmer.found.kind : null
+}
+
+const taken = [
+  ["agent_reasoning", event("agent_reasoning", '"text":"**Because** of \\"this\\" and é"')],
+  ["agent_message", event("agent_message", '"message":"done","phase":"final_answer","memory_citation":null')],
+  ["agent_message", event("agent_message", '"message":"as it was written before there were phases"')],
+  [
+    "user_message",
+    event("user_message", '"message":"go","images":["data:x"],"local_images":[],"audio":null,"text_elements":[]')
+  ],
+  ["user_message", event("user_message", '"message":"go on now","client_id":"c-1"')],
+  ["token_count", event("token_count", `"info":${figures},"rate_limits":null`)],
+  ["token_count", event("token_count", `"info":${figures}`)],
+  ["record", event("task_started", '"turn_id":"T1","started_at":1772359200,"model_context_window":200000')],
+  ["record", event("task_complete", '"turn_id":"T1","last_agent_message":"done","duration_ms":12')],
+  ["record", lineOf("turn_context", context)],
+  ["opaque", lineOf("response_item", '{"type":"reasoning","summary":[],"encrypted_content":"gAAA"}')],
+  [
+    "fromUser",
+    lineOf("response_item", '{"type":"message","role":"user","content":[{"type":"input_text","text":"go"}]}')
+  ]
+] as const
+
+describe("skimming one line", () => {
+  for (const [kind, text] of taken) {
+    it(`takes ${kind}: ${text.slice(44, 130)}`, () => {
+      assert.strictEqual(skimmedAs(text), kind)
+      agree(Uint8Array.from([...linesOf(begun), ...bytesOf(`${text}\n`)]))
+    })
+  }
+
+  for (const [what, text] of [
+    ["a total that is a guess", event("token_count", `"info":${figures.replaceAll(/_tokens":[1-46]/g, '_tokens":0')}`)],
+    ["figures with limits only", event("token_count", '"info":null,"rate_limits":{"limit_id":"codex"}')],
+    ["figures that were carried over", event("token_count", `"carried_over":"x","info":${figures},"rate_limits":null`)],
+    ["a second type", event("agent_message", '"message":"done","type":"agent_reasoning","text":"because"')],
+    ["a key that is spelled with an escape", event("agent_message", '"message":"done","phas\\u0065":"final_answer"')],
+    ["a citation", event("agent_message", '"message":"done and cited","memory_citation":{"entries":[]}')],
+    ["a quote inside a time", event("agent_reasoning", '"text":"because"').replace("10:00:00", '10:0"0:00')],
+    ["a control byte inside a time", event("agent_reasoning", '"text":"because"').replace("10:00:0", "10:00:\u0001")],
+    [
+      "an ordinal with a zero in front",
+      event("agent_reasoning", '"text":"because"').replace('"type"', '"ordinal":07,"type"')
+    ],
+    ["a message of white space only", event("user_message", '"message":" \\n\\t ","images":[],"local_images":[]')],
+    ["an error at the end of a turn", event("task_complete", '"turn_id":"T1","error":{"message":"no"}')],
+    ["a context without a summary", lineOf("turn_context", context.replace(',"summary":"auto"', ""))],
+    [
+      "what Codex said under the user's name",
+      lineOf("response_item", '{"type":"message","role":"user","content":[{"type":"input_text","text":"<skill>"}]}')
+    ]
+  ] as const) {
+    it(`leaves alone ${what}`, () => {
+      assert.isNull(skimmedAs(text))
+      agree(Uint8Array.from([...linesOf(begun), ...bytesOf(`${text}\n`)]))
+    })
+  }
+
+  it.prop(
+    "any byte of it may be another",
+    { at: Schema.Natural, byte: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })) },
+    ({ at, byte }) => {
+      const lines = [
+        event("agent_message", '"message":"é \\u0041 😀","phase":null'),
+        event("task_complete", '"turn_id":"T0","last_agent_message":"done","duration_ms":12,"completed_at":4'),
+        lineOf("turn_context", context),
+        event("token_count", `"info":${figures}`)
+      ]
+      const text = `${lines.join("\n")}\n`
+      const bytes = bytesOf(text)
+      const place = at % bytes.length
+      if (byte !== 0x0a && bytes[place] !== 0x0a) bytes[place] = byte
+      agree(Uint8Array.from([...linesOf(begun), ...bytes]))
+    },
+    { arbitrary: { runs: 1500 } }
+  )
+
+  it("leaves nothing behind for the next one", () => {
+    const six = event("token_count", `"info":${figures.replace('"output', '"cache_write_input_tokens":7,"output')}`)
+    for (const first of [six, ...taken.map(([, text]) => text)]) {
+      for (const [, second] of taken) agree(Uint8Array.from([...linesOf(begun), ...bytesOf(`${first}\n${second}\n`)]))
+    }
+  })
+
+  it("most of what is written is taken", () => {
+    const text = [event("agent_reasoning", '"text":"because"'), event("agent_message", '"message":"yes, it is"')]
+    const bytes = Uint8Array.from([...linesOf(begun), ...bytesOf(`${text.join("\n")}\n`)])
+    // All but the first line, and the words of the preview.
+    assert.strictEqual(agree(bytes), rawLines(bytes).length - 2)
+  })
+})
