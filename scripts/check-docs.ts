@@ -1,9 +1,11 @@
 /**
  * Documents tell the truth about the repository: relative links and their anchors resolve, a path in backticks exists,
- * a command in the text is a script of package.json, and package.json itself names only what is there.
+ * a command in the text is a script of package.json, and package.json itself names only what is there. The map of the house
+ * is what the imports give; `--write` draws it anew.
  */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
+import { mapMarks, roomCycles, withMap } from "./lib/map.ts"
 import { isRecord, lineCounter, listFiles, readManifest, report, root, type Violation } from "./lib/sources.ts"
 
 const read = (file: string) => readFileSync(join(root, file), "utf8")
@@ -116,10 +118,34 @@ const checkManifest = (): ReadonlyArray<Violation> => {
   return [...missing, ...unnamed]
 }
 
+/** The document that has the map of the house. */
+const mapFile = "docs/architecture.md"
+
+/** The map is what the imports give, and no rooms import each other. */
+const checkMap = (): ReadonlyArray<Violation> => {
+  const text = read(mapFile)
+  const drawn = withMap(text)
+  const cycles = roomCycles().map((cycle) => ({ file: mapFile, line: 1, message: `rooms import each other: ${cycle}` }))
+  if (drawn === undefined) return [...cycles, { file: mapFile, line: 1, message: `has no \`${mapMarks.begin}\`` }]
+  if (drawn === text) return cycles
+  const line = lineCounter(text)(text.indexOf(mapMarks.begin))
+  const message = "the map is not what the imports give; run `node scripts/check-docs.ts --write`"
+  return [...cycles, { file: mapFile, line, message }]
+}
+
+if (process.argv.includes("--write")) {
+  const drawn = withMap(read(mapFile))
+  if (drawn !== undefined) writeFileSync(join(root, mapFile), drawn)
+}
+
 const documents = [
   ...listFiles(".", (file) => /^[^/]+\.md$/.test(file)),
   ...["docs", "examples", "bench", "test", "fixtures", ".github"].flatMap((folder) =>
     listFiles(folder, (file) => file.endsWith(".md"))
   )
 ]
-report("docs", [...documents.flatMap(checkDocument), ...checkManifest()], `${documents.length} documents`)
+report(
+  "docs",
+  [...documents.flatMap(checkDocument), ...checkManifest(), ...checkMap()],
+  `${documents.length} documents`
+)

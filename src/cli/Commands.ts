@@ -11,6 +11,7 @@ import { fail } from "./Failure.ts"
 import * as Host from "./Host.ts"
 import * as ListenAddress from "./ListenAddress.ts"
 import { codexHome, color, root } from "./Root.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 const listen = (byDefault: string) =>
   Flag.String("listen").pipe(
@@ -19,8 +20,24 @@ const listen = (byDefault: string) =>
     Flag.withDefault(byDefault)
   )
 
+const telemetry = {
+  otlp: Flag.String("otlp").pipe(
+    Flag.withMetavar("URL"),
+    Flag.withDescription(
+      "Sends traces, metrics and logs to the collector there (OTLP over HTTP); RETHREAD_OTLP_URL when not given"
+    ),
+    Flag.optional
+  ),
+  logFormat: Flag.Literals("log-format", Telemetry.logFormats).pipe(
+    Flag.withMetavar("FORMAT"),
+    Flag.withDescription("How logs are written on standard error; RETHREAD_LOG_FORMAT, or else logfmt, when not given"),
+    Flag.optional
+  )
+}
+
 const start = Effect.fnUntraced(function* (
-  flags: { readonly listen: string; readonly codexHome: Option.Option<string> } & AuthenticationFlags.Given,
+  flags: { readonly listen: string; readonly codexHome: Option.Option<string> } & AuthenticationFlags.Given &
+    Telemetry.Given,
   announce: (url: string, home: string) => Effect.Effect<void>
 ) {
   const { agent, config } = yield* root
@@ -34,7 +51,13 @@ const start = Effect.fnUntraced(function* (
     return yield* fail(new AuthenticationFlags.InvalidAuthentication({ reason: "notForStdio" }), 1)
   }
   const home = yield* Host.codexHome(flags.codexHome)
-  const options = { home, overrides: config, cwd: yield* Host.workingDirectory, agent }
+  const options = {
+    home,
+    overrides: config,
+    cwd: yield* Host.workingDirectory,
+    agent,
+    telemetry: yield* Telemetry.read(flags)
+  }
   if (address.success._tag === "Stdio") {
     const { serve } = yield* Effect.promise(() => import("./StdioServer.ts"))
     return yield* serve(options)
@@ -54,6 +77,7 @@ const appServer = Command.make(
     listen: listen(stdioUrl),
     codexHome,
     ...AuthenticationFlags.flags,
+    ...telemetry,
     stdio: Flag.Boolean("stdio").pipe(Flag.withDescription("The same as --listen stdio://"), Flag.withDefault(false)),
     // Passed by editors; there are no analytics here.
     analytics: Flag.Boolean("analytics-default-enabled").pipe(Flag.withDefault(false), Flag.withHidden)
@@ -66,7 +90,7 @@ const appServer = Command.make(
 
 const serve = Command.make(
   "serve",
-  { listen: listen("ws://127.0.0.1:4500"), codexHome, ...AuthenticationFlags.flags },
+  { listen: listen("ws://127.0.0.1:4500"), codexHome, ...AuthenticationFlags.flags, ...telemetry },
   (flags) =>
     start(flags, (url, home) =>
       Effect.andThen(

@@ -13,6 +13,7 @@ import { Threads } from "../services/Threads.ts"
 import * as Host from "./Host.ts"
 import * as LazyAgent from "./LazyAgent.ts"
 import * as Platform from "./Platform.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 export interface ServerOptions {
   /** The Codex home, absolute. */
@@ -21,6 +22,8 @@ export interface ServerOptions {
   readonly overrides: ReadonlyArray<string>
   readonly cwd: string
   readonly agent: LazyAgent.AgentName
+  /** Nothing but logs when not given. */
+  readonly telemetry?: Telemetry.Telemetry
 }
 
 /**
@@ -42,5 +45,6 @@ export const layer = (options: ServerOptions) =>
     Layer.provide(
       Layer.mergeAll(CodexHomeStore.layer({ home: options.home }), CodexHomeConfig.layer(options), Host.layerServerInfo)
     ),
-    Layer.provide(Platform.layerHome)
+    Layer.provide(Platform.layerHome),
+    Layer.provideMerge(Telemetry.layer(options.telemetry ?? Telemetry.none))
   )

@@ -11,6 +11,7 @@ import * as Platform from "./Platform.ts"
 import type { StdioArguments } from "./StdioArguments.ts"
 import * as Server from "./Server.ts"
 import * as Signals from "./Signals.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 /** The client read too slowly, on a transport that has no other client to go on with. */
 class ClientTooSlow extends Schema.TaggedError<ClientTooSlow>()("ClientTooSlow", {}) {
@@ -38,7 +39,8 @@ export const serveArguments = Effect.fnUntraced(function* ({ agent, home, overri
     home: yield* Host.codexHome(Option.fromUndefinedOr(home)),
     overrides,
     cwd: yield* Host.workingDirectory,
-    agent
+    agent,
+    telemetry: yield* Telemetry.fromEnvironment
   })
 })
 

@@ -2,12 +2,10 @@
  * What the catalog keeps of a thread: the `Thread` that a list shows, from the head of its rollout, and the facts
  * that only the rest of the rollout tells (`RolloutScan`).
  */
-import { Effect } from "effect"
 import type { SettingsSource } from "../domain/ThreadSettings.ts"
 import type { GitInfo, Thread } from "../domain/Thread.ts"
 import { makeThread } from "../domain/ThreadView.ts"
-import { toldAtEnd } from "./RolloutScan.ts"
-import type { RolloutRef, RolloutStat, RolloutStore } from "./RolloutStore.ts"
+import type { RolloutRef, RolloutStat } from "./RolloutStore.ts"
 import type { ThreadHead } from "./ThreadHead.ts"
 import type { CatalogEntry } from "./ThreadPages.ts"
 
@@ -46,17 +44,6 @@ export const entryOf = (ref: RolloutRef, stat: RolloutStat, head: ThreadHead | n
     updatedAt: stat.modifiedAt
   }
 }
-
-/** Bytes of the end of a rollout that are read where the whole is too long. */
-const endLength = { head: 0, tail: 64 * 1024 }
-
-/** The thread with what the end of its rollout says of it: what somebody changed a moment ago is there. */
-export const withEnd = (store: RolloutStore["Service"], ref: RolloutRef, thread: Thread): Effect.Effect<Thread> =>
-  Effect.map(store.ends(ref, endLength), (ends) => {
-    if (ends === null) return thread
-    const { git, name } = toldAtEnd(ends.tail, thread)
-    return { ...thread, gitInfo: git, name: name ?? thread.name }
-  })
 
 /** What is laid over an entry when it is shown. */
 export interface Overlay {

@@ -30,8 +30,7 @@ import * as ToldThreads from "./ToldThreads.ts"
 /** A thread as of one instant of its history. */
 export interface Snapshot {
   /**
-   * With all its turns; with the last of them only in one that {@link Threads.arrive} gives, and with none in one that was
-   * asked for without.
+   * With all its turns; in one that was asked for without, with the last of them ({@link Threads.arrive}) or with none.
    */
   readonly thread: Thread
   readonly settings: ThreadSettings

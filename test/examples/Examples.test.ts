@@ -3,7 +3,7 @@
  */
 import { NodeWS } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect, Layer } from "effect"
+import { Deferred, Effect, Exit, Layer } from "effect"
 import { execFile, spawn } from "node:child_process"
 import { globSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -91,13 +91,13 @@ const server = Effect.fnUntraced(function* (directory: string) {
   const hear = (chunk: Buffer): void => {
     output += chunk.toString("utf8")
     const url = /^listening on (ws:\S+)$/m.exec(output)?.[1]
-    if (url !== undefined) Effect.runSync(Deferred.succeed(listening, url))
+    if (url !== undefined) Deferred.doneUnsafe(listening, Exit.succeed(url))
   }
   child.stdout.on("data", hear)
   child.stderr.on("data", hear)
   child.on("close", (code) => {
-    Effect.runSync(Deferred.succeed(listening, `it ended before it listened:\n${output}`))
-    Effect.runSync(Deferred.succeed(ended, code))
+    Deferred.doneUnsafe(listening, Exit.succeed(`it ended before it listened:\n${output}`))
+    Deferred.doneUnsafe(ended, Exit.succeed(code))
   })
   return { url: yield* Deferred.await(listening), stop: Effect.sync(() => child.kill("SIGTERM")), ended }
 })

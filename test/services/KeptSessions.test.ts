@@ -23,10 +23,10 @@ const inHome = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     return SqliteCheckpoints.layer({ home: yield* fs.makeTempDirectoryScoped({ prefix: "rethread-kept-" }) })
-  })
+  }).pipe(Effect.orDie)
 ).pipe(Layer.provide(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)))
 
-const kinds: ReadonlyArray<readonly [string, Layer.Layer<Checkpoints, unknown>]> = [
+const kinds: ReadonlyArray<readonly [string, Layer.Layer<Checkpoints>]> = [
   ["in memory", Checkpoints.layerMemory],
   ["in SQLite", SqliteCheckpoints.layerDatabase.pipe(Layer.provide(CatalogDatabase.layerMemory))],
   ["in the file of a home", inHome]

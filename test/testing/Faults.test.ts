@@ -121,8 +121,8 @@ describe("what cannot happen", () => {
     const faults: ReadonlyArray<Faults.StoreFault> = [
       // @ts-expect-error names are never busy
       { on: "names", fail: "busy" },
-      // @ts-expect-error an append finds no thread missing: it has a file open
-      { on: "append", fail: new ThreadNotFound({ threadId }) },
+      // @ts-expect-error an append has its writer already
+      { on: "append", fail: "busy" },
       // @ts-expect-error what is created appears whole or not at all
       { on: "create", fail: "torn" },
       { on: "create", fail: "diskFull" }

@@ -115,7 +115,7 @@ describe("the catalog's suite", () => {
         )
       ).pipe(Layer.provide(ThreadCatalog.layer))
       const found = yield* failures(cases(threadCatalogSuite, { layer: layerOf(leaky) }))
-      assert.deepStrictEqual(Array.from(found.keys()), ["list filters"])
+      assert.deepStrictEqual(Array.from(found.keys()), ["list filters"], Array.from(found.values(), String).join("\n"))
       assert.include(found.get("list filters")?.message, "two values differ")
     })
   )

@@ -106,6 +106,17 @@ const laneOf = (payload: unknown): string | null => {
 const onlyLooks = (method: string, payload: unknown): boolean =>
   method === "thread/read" && isRecord(payload) && own(payload, "includeTurns") !== true
 
+/** What a request's span says of it. */
+const about = (connectionId: number, payload: unknown): Record<string, unknown> => {
+  const threadId = isRecord(payload) ? own(payload, "threadId") : undefined
+  const turnId = isRecord(payload) ? own(payload, "turnId") : undefined
+  return {
+    connectionId,
+    ...(typeof threadId === "string" ? { threadId } : {}),
+    ...(typeof turnId === "string" ? { turnId } : {})
+  }
+}
+
 const methods = new Map(
   Array.from(
     CodexProtocol.requests,
@@ -155,11 +166,12 @@ const make = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
-  const tracer = Context.getOption(yield* Effect.context(), Tracer.Tracer)
+  // As a reference the tracer always has a default; only one that was provided is in the context itself.
+  const isTraced = (yield* Effect.context()).mapUnsafe.has(Tracer.TracerKey)
   const server = yield* RpcServer.makeNoSerialization(CodexProtocol, {
     spanPrefix: "codex",
     // Spans that nobody takes cost a tenth of a small request.
-    disableTracing: Option.isNone(tracer),
+    disableTracing: !isTraced,
     disableClientAcks: true,
     disableFatalDefects: true,
     onFromServer: (message) => {
@@ -171,10 +183,13 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }).pipe(
     Effect.provideService(
       RequestMiddleware,
-      RequestMiddleware.of((effect, { client, requestId }) => {
+      RequestMiddleware.of((effect, { client, payload, requestId }) => {
         const conversation = conversations.get(client.id)
         if (conversation === undefined) return Effect.interrupt
-        return Effect.provideService(effect, CurrentRequest, {
+        const handled = isTraced
+          ? Effect.andThen(Effect.annotateCurrentSpan(about(client.id, payload)), effect)
+          : effect
+        return Effect.provideService(handled, CurrentRequest, {
           session: conversation.session,
           afterResponse: (hook) =>
             Effect.sync(() => {
@@ -267,6 +282,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const converse = Effect.fnUntraced(function* (transport: Transport) {
     const connection = yield* delivery.connect(options)
+    yield* Effect.annotateCurrentSpan("connectionId", connection.id)
     const conversation: Conversation = {
       session: { connection, client: yield* Ref.make<Client | null>(null) },
       pending: new Map(),
