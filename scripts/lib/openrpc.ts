@@ -158,6 +158,8 @@ const ofRequests: ReadonlyArray<WireError.WireError> = [
 ]
 const ofHandshake: ReadonlyArray<WireError.WireError> = [WireError.alreadyInitialized, WireError.invalidClientName("…")]
 const afterHandshake: ReadonlyArray<WireError.WireError> = [WireError.notInitialized]
+/** As a whole, or with some of their params. */
+const experimental = new Set(["thread/search", "thread/resume", "thread/fork"])
 const ofExperiments: ReadonlyArray<WireError.WireError> = [WireError.experimentalRequired("…")]
 const invalidCursor = { code: -32600, message: "invalid cursor", data: { type: "invalidCursor" } }
 
@@ -176,7 +178,7 @@ const typeOf = (error: JsonObject): string => String(at(error, "data", "type"))
 const requestErrors = (method: string, params: ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> => [
   ...ofRequests.map(errorOf),
   ...(method === "initialize" ? ofHandshake : afterHandshake).map(errorOf),
-  ...(method === "thread/search" || method === "thread/resume" ? ofExperiments.map(errorOf) : []),
+  ...(experimental.has(method) ? ofExperiments.map(errorOf) : []),
   ...(params.some(({ name }) => name === "cursor") ? [invalidCursor] : []),
   ...(method.startsWith("thread/") || params.some(({ name }) => name === "threadId") ? ofThreads : [])
 ]
@@ -224,7 +226,7 @@ const methodsOf = (union: string, direction: Direction, wantsAnswer: boolean) =>
   })
 
 /** The document. */
-export const openRpcDocument = (): JsonObject => {
+const openRpcDocument = (): JsonObject => {
   const methods = [
     ...methodsOf("ClientRequest", "clientToServer", true),
     ...methodsOf("ClientNotification", "clientToServer", false),

@@ -2,7 +2,7 @@
  * What the program tells a collector, and what it says of flags that it cannot use.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Option } from "effect"
+import { Deferred, Effect, Exit, Option } from "effect"
 import { createServer } from "node:http"
 import { isRecord, own, parseExact } from "../../src/domain/Json.ts"
 import { at, hello, home, send, start, threadId } from "./support/Program.ts"
@@ -23,7 +23,7 @@ const collector = Effect.gen(function* () {
         request.on("data", (chunk: Buffer) => chunks.push(chunk))
         request.on("end", () => {
           const kind = kinds.find((one) => request.url === `/v1/${one}`)
-          if (kind !== undefined) Effect.runSync(Deferred.succeed(first[kind], Buffer.concat(chunks).toString()))
+          if (kind !== undefined) Deferred.doneUnsafe(first[kind], Exit.succeed(Buffer.concat(chunks).toString()))
           response.end("{}")
         })
       })
@@ -100,6 +100,39 @@ describe("a collector", () => {
   it.live("that does not answer changes nothing for clients", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* told(["--otlp", "http://127.0.0.1:1"], {}), "")
+    })
+  )
+})
+
+describe("logs", () => {
+  it.live("are JSON lines when they are asked for, and reach the collector too", () =>
+    Effect.gen(function* () {
+      const { first, url } = yield* collector
+      const program = yield* start(
+        ["app-server", "--log-level", "debug", "--log-format", "json", "--otlp", url, "--codex-home", yield* home],
+        {}
+      )
+      yield* send(program, hello)
+      yield* program.frame
+      yield* send(program, { method: "nobody/knows", params: {} })
+      const line = Option.getOrThrow(parseExact(yield* program.message))
+      assert.strictEqual(at(line, "level"), "DEBUG")
+      assert.include(JSON.stringify(at(line, "message")), "nobody/knows")
+      yield* program.end
+      assert.strictEqual(yield* program.exitCode, 0)
+      assert.include(yield* Deferred.await(first.logs), "nobody/knows")
+    })
+  )
+
+  it.live("are JSON lines when the environment says so", () =>
+    Effect.gen(function* () {
+      const program = yield* start(["app-server", "--log-level", "debug", "--codex-home", yield* home], {
+        RETHREAD_LOG_FORMAT: "json"
+      })
+      yield* send(program, hello)
+      yield* program.frame
+      yield* send(program, { method: "nobody/knows", params: {} })
+      assert.strictEqual(at(Option.getOrThrow(parseExact(yield* program.message)), "level"), "DEBUG")
     })
   )
 })

@@ -28,7 +28,7 @@ const methodNamed = (name: string): JsonRecord =>
 const metaSchema = (): ValidateFunction => {
   const official = Object.entries(MetaSchema).find(([name]) => name === "openrpcDocument")?.[1]
   if (!isRecord(official)) return assert.fail("no meta-schema")
-  const { $schema: _, ...rest } = official
+  const rest = Object.fromEntries(Object.entries(official).filter(([name]) => name !== "$schema"))
   // It refers to the meta-schema of JSON Schema under another name: as a whole, and by the place of `$ref`.
   return new Ajv({ strict: false, allErrors: true, validateFormats: false })
     .addSchema({ $id: "https://meta.json-schema.tools", $ref: draft07.$id })
@@ -97,9 +97,8 @@ describe("OpenRPC document", () => {
     const validate = metaSchema()
     fits(validate, document, openRpcFile)
     const [first = {}] = methods
-    const { params: _, ...withoutParams } = first
     for (const wrong of [
-      { ...withoutParams },
+      { name: "thread/read" },
       { ...first, direction: "up" },
       { ...first, result: { name: "R" } },
       { ...first, errors: [{ code: "x", message: "y" }] },
@@ -118,7 +117,9 @@ describe("OpenRPC document", () => {
         reference
       )
     }
-    const schemas = Object.keys(Object(at(document, "components", "schemas")))
+    const components = at(document, "components", "schemas")
+    const schemas = isRecord(components) ? Object.keys(components) : []
+    assert.isAbove(schemas.length, CodexProtocol.requests.size)
     const unused = schemas.filter((name) => !references.has(`#/components/schemas/${name}`))
     assert.sameMembers(unused, ["JSONRPCErrorError"])
   })
@@ -187,6 +188,25 @@ describe("OpenRPC document", () => {
       seen++
     }
     assert.isAbove(seen, 50)
+  })
+
+  it("has each method that the diagrams of docs/protocol.md show, in the direction and of the kind that they show", () => {
+    const guide = readFileSync(join(root, "docs/protocol.md"), "utf8")
+    const shown = Array.from(guide.matchAll(/^ {4}(\w)(--?)>>(\w): (.+)$/gm)).flatMap(([, from, line, to, text = ""]) =>
+      from !== "S" && to !== "S"
+        ? []
+        : Array.from(text.matchAll(/\binitialized?\b|\b[a-zA-Z]+(?:\/\w+)+/g), ([name]) => ({
+            name,
+            direction: from === "S" ? "serverToClient" : "clientToServer",
+            wantsAnswer: line === "-"
+          }))
+    )
+    assert.isAbove(shown.length, 30)
+    for (const { direction, name, wantsAnswer } of shown) {
+      const method = methodNamed(name)
+      assert.strictEqual(own(method, "x-direction"), direction, name)
+      assert.strictEqual(Object.hasOwn(method, "result"), wantsAnswer, name)
+    }
   })
 
   it("what is no call of a method does not fit it", () => {

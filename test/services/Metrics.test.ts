@@ -2,11 +2,12 @@
  * What is measured, and that two servers in one process measure apart.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric, type Scope } from "effect"
+import { Effect, Layer, Metric, Option, Tracer } from "effect"
 import { UsageReport } from "../../src/domain/AgentEvent.ts"
 import * as ScriptedAgent from "../../src/layers/scripted/ScriptedAgent.ts"
-import type { JsonRpcServer } from "../../src/rpc/codex/JsonRpcServer.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
+import { ThreadCatalog } from "../../src/services/ThreadCatalog.ts"
+import { InvalidRequest } from "../../src/services/ThreadError.ts"
 import { Threads } from "../../src/services/Threads.ts"
 import { rollout } from "../../src/testing/RolloutBuilder.ts"
 import * as Testing from "../../src/testing/Testing.ts"
@@ -38,7 +39,7 @@ const values = Effect.map(
 )
 const valuesOf = (registry: Metric.MetricRegistry) => Effect.provideService(values, Metric.MetricRegistry, registry)
 
-const attach: Effect.Effect<void, unknown, JsonRpcServer | Scope.Scope> = Effect.gen(function* () {
+const attach = Effect.gen(function* () {
   const who = yield* Testing.client()
   yield* who.request("thread/resume", { threadId })
   yield* who.told("thread/tokenUsage/updated")
@@ -52,6 +53,36 @@ const turn = Effect.gen(function* () {
 })
 
 const counted = (state: unknown) => (typeof state === "object" && state !== null && "count" in state ? state.count : 0)
+
+/** The spans around the answer to a `thread/list`, innermost first. */
+const spansAround = Effect.fnUntraced(function* (tracer: Layer.Layer<never>) {
+  const names: Array<string> = []
+  const list = () =>
+    Effect.gen(function* () {
+      let span: Tracer.AnySpan | undefined = Option.getOrUndefined(yield* Effect.option(Effect.currentSpan))
+      while (span?._tag === "Span") {
+        names.push(span.name)
+        span = Option.getOrUndefined(span.parent)
+      }
+      return yield* new InvalidRequest({ field: "limit", detail: "enough is seen" })
+    })
+  const mocked = Testing.layer({ catalog: Testing.mock(ThreadCatalog, { list }) })
+  yield* Effect.flatMap(Testing.client(), (who) => Effect.flip(who.request("thread/list", {}))).pipe(
+    Effect.provide(Layer.provideMerge(mocked, tracer))
+  )
+  return names.filter((name) => name.startsWith("codex."))
+})
+
+describe("spans of requests", () => {
+  const tracer = Layer.succeed(Tracer.Tracer, Tracer.make({ span: (options) => new Tracer.NativeSpan(options) }))
+
+  it.effect("are made for whoever takes them, and for nobody else", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* spansAround(tracer), ["codex.thread/list"])
+      assert.deepStrictEqual(yield* spansAround(Layer.empty), [])
+    })
+  )
+})
 
 describe("metrics", () => {
   it.effect("are of one server each, whoever calls it", () =>
@@ -106,8 +137,6 @@ describe("metrics", () => {
 
   it.effect("have a registry of their own for each time that one is provided", () =>
     Effect.gen(function* () {
-      const registry = Effect.scoped(Effect.map(Layer.build(Metrics.layerRegistry), () => undefined))
-      yield* registry
       const of = Effect.service(Metric.MetricRegistry)
       const [one, two] = yield* Effect.all([
         Effect.provide(of, Metrics.layerRegistry),
