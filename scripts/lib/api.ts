@@ -116,6 +116,12 @@ const print = (module: Module, node: SyntaxNode): string => {
     at = end
   }
   const whole = (text + module.text.slice(at, node.end)).replace(/[^\S\n]+$/gm, "").replace(/\n{2,}/g, "\n")
+  // The compiler prints the requests of a group in no order that it keeps to.
+  const group = whole.indexOf("RpcGroup.RpcGroup<")
+  if (group >= 0) {
+    const requests = new Set(Array.from(whole.matchAll(/Rpc\.Rpc<"([^"]+)"/g), ([, name]) => name))
+    return `${whole.slice(0, group)}RpcGroup.RpcGroup\n// of ${[...requests].toSorted().join(", ")}`
+  }
   if (whole.length <= longest) return whole
   const lines = whole.slice(0, longest).split("\n").slice(0, -1)
   const shown = lines.length > 0 ? lines.join("\n") : whole.slice(0, longest)

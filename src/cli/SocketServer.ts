@@ -29,12 +29,16 @@ const endTurnsFirst = Layer.effectDiscard(
 // A message between the limit and this is read and refused in so many words; a larger one is cut off unread.
 const maxPayload = 2 * Frame.maxFrameBytes
 
-/** The native face at `/rpc`, the Codex wire at every other path. */
-const sockets = Layer.unwrap(
-  NativeServer.use(({ serve }) =>
-    Effect.succeed(WebSocketTransport.layer({ ...NodeConnection, faces: new Map([["/rpc", serve]]) }))
-  )
-).pipe(Layer.provide(Layer.provide(NativeServer.layer(), NativeHandlers.layer)))
+/** Where the native face is. Codex's own clients ask for `/rpc` on a Unix socket: there it has another name. */
+const nativePath = (address: SocketAddress): string => (address._tag === "WebSocket" ? "/rpc" : "/native/rpc")
+
+/** The native face at its path, the Codex wire at every other. */
+const sockets = (address: SocketAddress) =>
+  Layer.unwrap(
+    NativeServer.use(({ serve }) =>
+      Effect.succeed(WebSocketTransport.layer({ ...NodeConnection, faces: new Map([[nativePath(address), serve]]) }))
+    )
+  ).pipe(Layer.provide(Layer.provide(NativeServer.layer(), NativeHandlers.layer)))
 
 /** What people and programs connect to. */
 const urlOf = (address: string): string => address.replace(/^http/, "ws")
@@ -55,7 +59,7 @@ export const serve = (
   announce: (url: string) => Effect.Effect<void>
 ): Effect.Effect<never, Failure.CommandFailed> => {
   const announced = Layer.effectDiscard(HttpServer.addressFormattedWith((url) => announce(urlOf(url))))
-  const application = Layer.mergeAll(announced, endTurnsFirst).pipe(Layer.provideMerge(sockets))
+  const application = Layer.mergeAll(announced, endTurnsFirst).pipe(Layer.provideMerge(sockets(address)))
   const authenticator = Layer.provide(AuthenticationSecrets.layer(authentication), Platform.layerFiles)
   return Layer.launch(
     NodeListener.layer(application, { on: listenOn(address, options.home), maxPayload }).pipe(
