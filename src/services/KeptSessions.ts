@@ -36,6 +36,9 @@ export const make = Effect.gen(function* () {
   const checkpoints = Option.getOrNull(yield* Effect.serviceOption(Checkpoints))
   const background = yield* Effect.scope
   const kept = new Map<string, string>()
+  const waiting = new Set<Effect.Effect<void>>()
+  // Who ends soon keeps what there was no time for.
+  yield* Effect.addFinalizer(() => Effect.forEach(Array.from(waiting), (once) => once, { discard: true }))
   // Whoever asked for a thread asks for its pages next.
   let latest: KeptSession | null = null
   const hold = (session: KeptSession, bytes: number) => {
@@ -66,7 +69,9 @@ export const make = Effect.gen(function* () {
       hold({ meta, settings, preview, name, usage, turns, ref, stat }, saved.items.length)
       return checkpoints.keep(ref, stat.version, saved)
     })
-    yield* Effect.forkIn(Effect.delay(keep, patience), background)
+    const once: Effect.Effect<void> = Effect.suspend(() => (waiting.delete(once) ? keep : Effect.void))
+    waiting.add(once)
+    yield* Effect.forkIn(Effect.delay(once, patience), background)
   })
 
   return { recall, remember } satisfies KeptSessions
