@@ -3,7 +3,8 @@
  *
  * Most lines of a rollout are of a few kinds, written by programs, always the same way. Those are known here; whatever
  * looks different in any respect is left to the full reading (`RolloutLine.readLine`), which alone decides what a line
- * says. The two agree on every line that is taken here (`test/domain/LineSkim.test.ts`). Measured in docs/performance.md.
+ * says. The two agree on every sound line that is taken here (`test/domain/LineSkim.test.ts`); of items that no projection
+ * reads, and behind the figures of usage, soundness is taken from the head and the end. Measured in docs/performance.md.
  */
 import { naturalAt, isNull, plainText, standsAt, stringEnd, valueEnd } from "./JsonBytes.ts"
 import { isOpaque, makeHead, readHead, Soundness, Words } from "./LineHead.ts"
