@@ -77,6 +77,7 @@ const keys = [
   "model",
   "effort",
   "approval_policy",
+  "approvals_reviewer",
   "summary",
   "sandbox_policy",
   "permission_profile"
@@ -105,6 +106,8 @@ const USER_TEXT = encoder.encode(',"content":[{"type":"input_text","text":"')
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const SPACE = 0x20
+const LETTER_N = 0x6e
 const COMMA = 0x2c
 const COLON = 0x3a
 const ZERO = 0x30
@@ -226,11 +229,15 @@ export class LineSkimmer {
     return this.readMembers(bytes, to) && this.readRecord(bytes)
   }
 
-  // What Codex puts in under the user's name begins with a bracket or a heading.
+  // What Codex puts in under the user's name begins with a bracket or a heading, behind white space or none.
   private isUsersOwn(bytes: Uint8Array): boolean {
-    const at = this.head.end
+    let at = this.head.end
     if (!standsAt(bytes, at, USER_TEXT)) return false
-    const first = bytes[at + USER_TEXT.length] ?? 0
+    at += USER_TEXT.length
+    while (bytes[at] === SPACE || (bytes[at] === BACKSLASH && bytes[at + 1] === LETTER_N)) {
+      at += bytes[at] === SPACE ? 1 : 2
+    }
+    const first = bytes[at] ?? 0
     return (first >= 0x30 && first <= 0x39) || (first >= 0x41 && first <= 0x5a) || (first >= 0x61 && first <= 0x7a)
   }
 
@@ -413,10 +420,16 @@ export class LineSkimmer {
     const model = members.text(bytes, "model")
     const effort = members.text(bytes, "effort")
     if (cwd === null || model === null || (effort === null && !members.isAbsent(bytes, "effort"))) return false
-    if (members.from("approval_policy") === 0 || members.from("summary") === 0) return false
+    const approval = members.text(bytes, "approval_policy")
+    const reviewer = members.text(bytes, "approvals_reviewer")
+    if (approval === null || members.from("summary") === 0) return false
+    if (reviewer === null && !members.isAbsent(bytes, "approvals_reviewer")) return false
     const sandbox = members.from("sandbox_policy")
     if (sandbox === 0 || !standsAt(bytes, sandbox, SANDBOX)) return false
-    return this.takeRecord(bytes, { _tag: "TurnContext", context: { cwd, model, effort } })
+    return this.takeRecord(bytes, {
+      _tag: "TurnContext",
+      context: { cwd, model, effort, approval_policy: approval, approvals_reviewer: reviewer }
+    })
   }
 
   private takeRecord(bytes: Uint8Array, record: RolloutRecord): boolean {

@@ -61,7 +61,9 @@ export const make = (): ContextHistory => {
   const lastWords: Array<LastWord> = []
 
   const say = (asks: boolean, serial: TurnSerial | null) => {
-    if (lastWords.at(-1)?.serial === serial) lastWords.pop()
+    const last = lastWords.at(-1)
+    if (last?.serial === serial && last.asks === asks) return
+    if (last?.serial === serial) lastWords.pop()
     lastWords.push({ serial, asks })
   }
 
@@ -82,7 +84,7 @@ export const make = (): ContextHistory => {
       early = [...early, { serial, kind: "item", fromUser, at }]
       return
     }
-    fileEarly(() => serial)
+    if (early.length > 0) fileEarly(() => serial)
     filed.push({ serial, kind: "item", fromUser, at })
     if (fromUser || isToolItem(type)) say(true, serial)
     else if (role === "assistant") say(false, serial)

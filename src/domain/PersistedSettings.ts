@@ -1,13 +1,14 @@
 /**
  * The settings that a rollout remembers: what a thread runs under when a resume does not say otherwise.
  *
- * Source: docs/codex.md, "Settings": `thread_settings_applied` says everything; a `turn_context`
- * counts for the model and its effort only, for its other fields hold for that turn alone.
+ * Source: docs/codex.md, "Settings": `thread_settings_applied` says everything. The last `turn_context` counts for the
+ * model and its effort, and where no settings line was ever written for who approves what; its other fields hold for that
+ * turn alone.
  */
 import { Option, Schema } from "effect"
 import type { TurnId } from "./Ids.ts"
 import { isRecord, type JsonRecord, own } from "./Json.ts"
-import type { RolloutLine } from "./RolloutLine.ts"
+import type { RolloutLine, TurnContext } from "./RolloutLine.ts"
 import type { SessionMeta } from "./SessionMeta.ts"
 import {
   ApprovalPolicy,
@@ -68,17 +69,21 @@ const applied = (settings: unknown): SettingsSource => {
   if (!isRecord(settings)) return {}
   const mode = own(settings, "collaboration_mode")
   const modeSettings = isRecord(mode) ? own(mode, "settings") : undefined
+  const model = text(settings, "model")
+  // One that names a model is whole: what may be left out of it is not there.
+  const leftOut = model === undefined ? undefined : null
   return {
-    model: text(settings, "model"),
+    model,
     modelProvider: text(settings, "model_provider_id"),
-    serviceTier: text(settings, "service_tier"),
+    serviceTier: text(settings, "service_tier") ?? leftOut,
     cwd: text(settings, "cwd"),
     approvalPolicy: Option.getOrUndefined(decodeApproval(own(settings, "approval_policy"))),
     approvalsReviewer: text(settings, "approvals_reviewer"),
     sandbox: profile(own(settings, "permission_profile"), text(settings, "cwd")),
     reasoningEffort:
       text(settings, "reasoning_effort") ??
-      (isRecord(modeSettings) ? text(modeSettings, "reasoning_effort") : undefined)
+      (isRecord(modeSettings) ? text(modeSettings, "reasoning_effort") : undefined) ??
+      leftOut
   }
 }
 
@@ -93,12 +98,26 @@ export const initial = (meta: SessionMeta): SettingsSource => ({
   modelProvider: meta.modelProvider ?? undefined
 })
 
+/** A settings line names the service tier, if only to say that there is none; nothing else does. */
+const hasSettingsLine = (settings: SettingsSource): boolean => settings.serviceTier !== undefined
+
+const ofTurn = (context: TurnContext, settings: SettingsSource): SettingsSource => {
+  const { approval_policy, approvals_reviewer, effort, model } = context
+  const chosen = { model, reasoningEffort: effort ?? null }
+  if (hasSettingsLine(settings)) return chosen
+  return {
+    ...chosen,
+    approvalPolicy: Option.getOrUndefined(decodeApproval(approval_policy)),
+    approvalsReviewer: typeof approvals_reviewer === "string" ? approvals_reviewer : undefined
+  }
+}
+
 /** The fold, one line at a time: the settings after `line`, given those before it. */
 export const step = (settings: SettingsSource, line: RolloutLine): SettingsSource => {
   const record = line.record
   switch (record._tag) {
     case "TurnContext":
-      return over(settings, { model: record.context.model, reasoningEffort: record.context.effort ?? undefined })
+      return over(settings, ofTurn(record.context, settings))
     case "Event":
       return record.event.type === "thread_settings_applied"
         ? over(settings, applied(record.event.thread_settings))

@@ -23,7 +23,9 @@ export interface ResponseItem {
 export const TurnContext = Schema.Struct({
   cwd: Schema.String,
   model: Schema.String,
-  effort: Schema.optionalKey(Schema.NullOr(Schema.String))
+  effort: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  approval_policy: Schema.optionalKey(Schema.Unknown),
+  approvals_reviewer: Schema.optionalKey(Schema.Unknown)
 })
 export type TurnContext = typeof TurnContext.Type
 

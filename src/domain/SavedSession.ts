@@ -24,6 +24,25 @@ export interface SavedSession {
   readonly turns: ReadonlyArray<Turn>
 }
 
+/** What has to be known of a session, and of its rollout, to go on from there (`GrownSession.ts`). */
+export const Growth = Schema.Struct({
+  /** Bytes of the rollout that the session is of; the last ends a line. */
+  bytes: Schema.Natural,
+  /** The rollout's identity. */
+  identity: Schema.String,
+  /** The last of the bytes. */
+  edge: Schema.Uint8ArrayFromBase64,
+  /** The number of the next item that is counted and not named. */
+  nextItem: Schema.Natural
+})
+export type Growth = typeof Growth.Type
+
+/** A session that was kept, and how it may go on; null when it may not. */
+export interface LoadedSession {
+  readonly session: SavedSession
+  readonly growth: Growth | null
+}
+
 /** A session as it is kept. */
 export interface SavedText {
   readonly text: string
@@ -32,24 +51,25 @@ export interface SavedText {
 
 /** Where a turn's items end among all; they begin where those of the turn before end. */
 const SavedTurn = Schema.Struct({ ...Struct.omit(Turn.fields, ["items"]), itemsEnd: Schema.Natural })
-const settings = ThreadSettings.fields
+const fields = ThreadSettings.fields
 
 const Saved = Schema.Struct({
   payload: Schema.Record(Schema.String, Schema.Unknown),
   // The window is the configuration's, never a rollout's.
   settings: Schema.Struct({
-    model: Schema.optionalKey(settings.model),
-    modelProvider: Schema.optionalKey(settings.modelProvider),
-    serviceTier: Schema.optionalKey(settings.serviceTier),
-    cwd: Schema.optionalKey(settings.cwd),
-    approvalPolicy: Schema.optionalKey(settings.approvalPolicy),
-    approvalsReviewer: Schema.optionalKey(settings.approvalsReviewer),
-    sandbox: Schema.optionalKey(settings.sandbox),
-    reasoningEffort: Schema.optionalKey(settings.reasoningEffort)
+    model: Schema.optionalKey(fields.model),
+    modelProvider: Schema.optionalKey(fields.modelProvider),
+    serviceTier: Schema.optionalKey(fields.serviceTier),
+    cwd: Schema.optionalKey(fields.cwd),
+    approvalPolicy: Schema.optionalKey(fields.approvalPolicy),
+    approvalsReviewer: Schema.optionalKey(fields.approvalsReviewer),
+    sandbox: Schema.optionalKey(fields.sandbox),
+    reasoningEffort: Schema.optionalKey(fields.reasoningEffort)
   }),
   preview: Schema.String,
   name: Schema.NullOr(Schema.String),
   usage: Schema.NullOr(RestoredUsage),
+  growth: Schema.NullOr(Growth),
   turns: Schema.Array(SavedTurn)
 })
 const codec = Schema.fromJsonString(Schema.toCodecJson(Saved))
@@ -70,7 +90,7 @@ const itemsText = (turn: Turn): Uint8Array | null => {
 }
 
 /** The session as text and bytes; null when something in it cannot be kept exactly. */
-export const save = (session: SavedSession): SavedText | null => {
+export const save = (session: SavedSession, growth: Growth | null = null): SavedText | null => {
   const { meta } = session
   const again = Option.getOrNull(fromPayload(meta.payload))
   if (again === null || !Equal.equals(again, meta)) return null
@@ -94,15 +114,18 @@ export const save = (session: SavedSession): SavedText | null => {
   const remembered = Object.fromEntries(Object.entries(session.settings).filter(([, value]) => value !== undefined))
   const { name, preview, usage } = session
   return Option.getOrNull(
-    Option.map(encode({ payload: meta.payload, settings: remembered, preview, name, usage, turns }), (text) => ({
-      text,
-      items
-    }))
+    Option.map(
+      encode({ payload: meta.payload, settings: remembered, preview, name, usage, growth, turns }),
+      (text) => ({
+        text,
+        items
+      })
+    )
   )
 }
 
 /** The session that was kept; null for what is none. */
-export const load = ({ items, text }: SavedText): SavedSession | null => {
+export const load = ({ items, text }: SavedText): LoadedSession | null => {
   const saved = Option.getOrNull(decode(text))
   const meta = saved === null || !isRecord(saved.payload) ? null : Option.getOrNull(fromPayload(saved.payload))
   if (saved === null || meta === null || (saved.turns.at(-1)?.itemsEnd ?? 0) !== items.length) return null
@@ -113,6 +136,6 @@ export const load = ({ items, text }: SavedText): SavedSession | null => {
     turns.push(lazily(turn, items.subarray(from, itemsEnd)))
     from = itemsEnd
   }
-  const { name, preview, usage } = saved
-  return { meta, settings: saved.settings, preview, name, usage, turns }
+  const { growth, name, preview, settings, usage } = saved
+  return { session: { meta, settings, preview, name, usage, turns }, growth }
 }

@@ -8,7 +8,7 @@ import type { Diagnostic } from "./Diagnostic.ts"
 import type { TurnId } from "./Ids.ts"
 import * as ContextHistory from "./ModelContext.ts"
 import type { LinePlace, ModelContext } from "./ModelContext.ts"
-import { LineSkimmer } from "./LineSkim.ts"
+import { type LineSkim, LineSkimmer } from "./LineSkim.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
 import { isFromUser, spoken } from "./Said.ts"
@@ -77,25 +77,35 @@ export interface SessionProjection {
   readonly lastOrdinal: () => number | null
   /** The id that the next item will have that is counted and not named. */
   readonly nextItemId: () => string
+  /** Is no turn open? */
+  readonly isAtRest: () => boolean
+  /** Did every line that named a turn name one of these? */
+  readonly isWhole: () => boolean
   /** What the lines so far say. May be asked again after more of them. */
   readonly result: () => ProjectedSession
 }
 
-/**
- * A projection of nothing yet. `meta` is the thread's own first line: it tells how its history is kept. `remembered`: the
- * settings before the lines to come, where those are not all.
- */
-export const make = (
-  meta: SessionMeta,
-  mode: HistoryMode,
-  remembered: SettingsSource = PersistedSettings.initial(meta)
-): SessionProjection => {
-  const turns = TurnHistory.make(mode)
+const decoder = new TextDecoder()
+
+/** The text of a message. */
+const wordsOf = (bytes: Uint8Array, { textFrom, textTo }: LineSkim): string =>
+  String(JSON.parse(decoder.decode(bytes.subarray(textFrom, textTo))))
+
+/** What is known of a thread before the lines to come, where those are not all. */
+export interface Before {
+  readonly settings?: SettingsSource
+  /** The number of the next item that is counted and not named. */
+  readonly nextItem?: number
+}
+
+/** A projection of nothing yet. `meta` is the thread's own first line: it tells how its history is kept. */
+export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}): SessionProjection => {
+  const turns = TurnHistory.make(mode, before.nextItem)
   const usage = UsageHistory.make(meta)
   const context = ContextHistory.make()
   const openings: Array<TurnOpening> = []
   const diagnostics: Array<Diagnostic> = []
-  let settings = remembered
+  let settings = before.settings ?? PersistedSettings.initial(meta)
   let described = meta
   let preview = ""
   let itemPreview = ""
@@ -138,9 +148,10 @@ export const make = (
 
   const skim = (bytes: Uint8Array, from: number, to: number, at: LinePlace): boolean => {
     if (!skimmer.skim(bytes, from, to)) return false
-    // The words of the preview have to be read.
     const { kind } = found
-    if (preview === "" && (kind === "user_message" || (kind === "fromUser" && itemPreview === ""))) return false
+    if (preview === "" && kind === "user_message") preview = wordsOf(bytes, found)
+    // What counts where no event tells of it has to be read.
+    if (preview === "" && itemPreview === "" && kind === "fromUser" && mode === "legacy") return false
     const ordinal = found.ordinal < 0 ? null : found.ordinal
     if (kind === "record") {
       const { record, timestamp } = found
@@ -198,6 +209,8 @@ export const make = (
     preview: () => preview,
     lastOrdinal: () => lastOrdinal,
     nextItemId: turns.nextItemId,
+    isAtRest: turns.isAtRest,
+    isWhole: () => turns.strayEnds() === 0 && turns.orphans().length === 0,
     result: () => {
       const restored = turns.turns()
       const orphans = turns

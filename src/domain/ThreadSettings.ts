@@ -4,11 +4,15 @@
 import { Schema } from "effect"
 import { absolutePath } from "./AbsolutePath.ts"
 
-/** When the agent asks before it acts; the protocol's word, or its `granular` object. */
-export const ApprovalPolicy = Schema.Union([
+const approvalPolicy = Schema.Union([
   Schema.Literals(["untrusted", "on-failure", "on-request", "never"]),
   Schema.Struct({ granular: Schema.Record(Schema.String, Schema.Boolean) })
 ])
+type ApprovalPolicyStruct = typeof approvalPolicy
+/** The schema by its name, which is all that declarations print of it. */
+export interface ApprovalPolicySchema extends ApprovalPolicyStruct {}
+/** When the agent asks before it acts; the protocol's word, or its `granular` object. */
+export const ApprovalPolicy: ApprovalPolicySchema = approvalPolicy
 export type ApprovalPolicy = typeof ApprovalPolicy.Type
 
 /** The sandbox by name, as requests and `config.toml` give it. */
@@ -18,8 +22,7 @@ export type SandboxMode = typeof SandboxMode.Type
 /** Older clients require this beside a sandbox policy; it always grants reading. */
 const fullAccess = Schema.Struct({ type: Schema.Literal("fullAccess") })
 
-/** What commands may touch, as the protocol spells it out (0.169, with the fields that 0.122 clients need). */
-export const SandboxPolicy = Schema.Union([
+const spelledOut = Schema.Union([
   Schema.Struct({ type: Schema.Literal("dangerFullAccess") }),
   Schema.Struct({ type: Schema.Literal("readOnly"), access: fullAccess, networkAccess: Schema.Boolean }),
   Schema.Struct({
@@ -35,10 +38,14 @@ export const SandboxPolicy = Schema.Union([
     excludeSlashTmp: Schema.Boolean
   })
 ])
+type SandboxPolicyStruct = typeof spelledOut
+/** The schema by its name, which is all that declarations print of it. */
+export interface SandboxPolicySchema extends SandboxPolicyStruct {}
+/** What commands may touch, as the protocol spells it out (0.169, with the fields that 0.122 clients need). */
+export const SandboxPolicy: SandboxPolicySchema = spelledOut
 export type SandboxPolicy = typeof SandboxPolicy.Type
 
-/** Everything that a thread needs to run, decided. */
-export const ThreadSettings = Schema.Struct({
+const threadSettings = Schema.Struct({
   model: Schema.String,
   modelProvider: Schema.String,
   serviceTier: Schema.NullOr(Schema.String),
@@ -50,6 +57,11 @@ export const ThreadSettings = Schema.Struct({
   /** Context window of the model in tokens where configuration names one; null otherwise. */
   modelContextWindow: Schema.NullOr(Schema.BigInt)
 })
+type ThreadSettingsStruct = typeof threadSettings
+/** The schema by its name, which is all that declarations print of it. */
+export interface ThreadSettingsSchema extends ThreadSettingsStruct {}
+/** Everything that a thread needs to run, decided. */
+export const ThreadSettings: ThreadSettingsSchema = threadSettings
 export type ThreadSettings = typeof ThreadSettings.Type
 
 /** One source's say: what it does not name is left to the next source. */
@@ -73,6 +85,17 @@ export const sandboxPolicy = (mode: SandboxMode): SandboxPolicy => {
       }
   }
 }
+
+/** The policy of a permission profile that Codex has built in; undefined for a profile of any other name. */
+export const sandboxOfProfile = (id: string): SandboxPolicy | undefined =>
+  permissionProfiles.filter((one) => one.id === id).map(({ mode }) => sandboxPolicy(mode))[0]
+
+/** The permission profiles that Codex has built in, in the order in which they are listed. */
+export const permissionProfiles: ReadonlyArray<{ readonly id: string; readonly mode: SandboxMode }> = [
+  { id: ":read-only", mode: "read-only" },
+  { id: ":workspace", mode: "workspace-write" },
+  { id: ":danger-full-access", mode: "danger-full-access" }
+]
 
 /** What holds when nobody says otherwise (docs/codex.md, "Settings"). `cwd` is the server's own. */
 export const defaults = (cwd: string): ThreadSettings => ({
@@ -111,3 +134,57 @@ export const resolve = (sources: ReadonlyArray<SettingsSource>, base: ThreadSett
     modelContextWindow: pick("modelContextWindow")
   }
 }
+
+/** Settings as clients are told of them: members and key order of 0.169; of what no setting stands for, its default. */
+export const ToldSettings = Schema.Struct({
+  disabledPluginIds: Schema.Array(Schema.String),
+  cwd: Schema.String,
+  environments: Schema.Array(
+    Schema.Struct({
+      environmentId: Schema.String,
+      cwd: Schema.String,
+      runtimeWorkspaceRoots: Schema.Array(Schema.String)
+    })
+  ),
+  approvalPolicy: ApprovalPolicy,
+  approvalsReviewer: Schema.String,
+  sandboxPolicy: SandboxPolicy,
+  activePermissionProfile: Schema.Null,
+  model: Schema.String,
+  modelProvider: Schema.String,
+  serviceTier: Schema.NullOr(Schema.String),
+  effort: Schema.NullOr(Schema.String),
+  summary: Schema.Null,
+  collaborationMode: Schema.Struct({
+    mode: Schema.Literal("default"),
+    settings: Schema.Struct({
+      model: Schema.String,
+      reasoning_effort: Schema.NullOr(Schema.String),
+      developer_instructions: Schema.Null
+    })
+  }),
+  multiAgentMode: Schema.Literal("explicitRequestOnly"),
+  personality: Schema.Null
+})
+export type ToldSettings = typeof ToldSettings.Type
+
+export const told = (settings: ThreadSettings): ToldSettings => ({
+  disabledPluginIds: [],
+  cwd: settings.cwd,
+  environments: [{ environmentId: "local", cwd: settings.cwd, runtimeWorkspaceRoots: [settings.cwd] }],
+  approvalPolicy: settings.approvalPolicy,
+  approvalsReviewer: settings.approvalsReviewer,
+  sandboxPolicy: settings.sandbox,
+  activePermissionProfile: null,
+  model: settings.model,
+  modelProvider: settings.modelProvider,
+  serviceTier: settings.serviceTier,
+  effort: settings.reasoningEffort,
+  summary: null,
+  collaborationMode: {
+    mode: "default",
+    settings: { model: settings.model, reasoning_effort: settings.reasoningEffort, developer_instructions: null }
+  },
+  multiAgentMode: "explicitRequestOnly",
+  personality: null
+})

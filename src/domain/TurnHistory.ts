@@ -53,6 +53,10 @@ export interface TurnHistory {
   readonly survivors: () => (serial: TurnSerial) => boolean
   /** Items left out because they name a turn that never was, each in a few words. */
   readonly orphans: () => ReadonlyArray<string>
+  /** How many ends named a turn that is not here. */
+  readonly strayEnds: () => number
+  /** Is no turn open? Then nothing that comes changes what is there, but by naming it. */
+  readonly isAtRest: () => boolean
   /** The id that the next item will have that is counted and not named (`item-K`). */
   readonly nextItemId: () => string
   /** The turns so far, an open one last. */
@@ -62,15 +66,19 @@ export interface TurnHistory {
 /** Items of a paginated history that event-style history tells by events instead; read twice they would double. */
 const toldByEvents: ReadonlySet<string> = new Set(["UserMessage", "AgentMessage", "Reasoning", "ContextCompaction"])
 
-/** An empty history. `mode` decides who tells of messages: events, or completed items. */
-export const make = (mode: HistoryMode): TurnHistory => {
+/**
+ * An empty history. `mode` decides who tells of messages: events, or completed items. `firstItem`: the number of the first
+ * item that is counted and not named.
+ */
+export const make = (mode: HistoryMode, firstItem = 1): TurnHistory => {
   let closed: Array<TurnDraft> = []
   let current: TurnDraft | null = null
   const printer = new ItemPrinter()
   let serials = 0
   let lastOpened: OpenedTurn | null = null
-  let nextItem = 1
+  let nextItem = firstItem
   let index = -1
+  let strayEnds = 0
   // Items whose turn has not been told of yet (a paginated review files them before it starts).
   const waiting = new Map<string, Array<ThreadItem>>()
   const dropped = new Set<TurnSerial>()
@@ -136,6 +144,7 @@ export const make = (mode: HistoryMode): TurnHistory => {
   const ended = (event: EventOf<"task_complete"> | EventOf<"turn_aborted">): TurnDraft | undefined => {
     const named = typeof event.turn_id === "string" && event.turn_id !== "" ? event.turn_id : null
     const turn = named === null ? undefined : find(named)
+    if (named !== null && turn === undefined) strayEnds++
     if (turn !== undefined || named === null || mode === "legacy") return turn
     return open({
       id: named,
@@ -324,6 +333,8 @@ export const make = (mode: HistoryMode): TurnHistory => {
       Array.from(waiting, ([turnId, items]) =>
         items.map((item) => `${item.type} ${item.id} names turn ${turnId}`)
       ).flat(),
+    strayEnds: () => strayEnds,
+    isAtRest: () => current === null,
     turns: () => {
       const open = current !== null && (current.explicit || current.count > 0 || current.sawCompaction)
       return (open && current !== null ? [...closed, current] : closed).map((draft) => ({

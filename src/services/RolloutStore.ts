@@ -29,6 +29,8 @@ export interface RolloutStat {
   readonly modifiedAt: number
   /** Equal exactly when nothing changed: size, time and identity of the file in one. */
   readonly version: string
+  /** Equal as long as it is the same file, whatever is written to it. */
+  readonly identity: string
 }
 
 /** The beginning of a rollout. */

@@ -7,8 +7,6 @@
  * the ends have them; a rollout may say otherwise in the middle, which is why it is read whole right afterwards.
  */
 import { searchable } from "../domain/ByteSearch.ts"
-import { makeLineScanner, type RawLine, type Skim } from "../domain/LineScanner.ts"
-import { readLine, type ReadLine } from "../domain/RolloutLine.ts"
 import type { SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
@@ -16,6 +14,7 @@ import type { SettingsSource } from "../domain/ThreadSettings.ts"
 import { historyMode } from "../domain/ThreadView.ts"
 import type { RestoredUsage } from "../domain/TokenUsage.ts"
 import type { Turn } from "../domain/Turn.ts"
+import { isUnsettling, stepOver } from "../domain/WholeLines.ts"
 import type { RolloutEnds, RolloutRef, RolloutStat } from "./RolloutStore.ts"
 
 /** What the ends of a rollout tell. */
@@ -37,6 +36,7 @@ export interface SessionGlimpse {
 
 /** How much of the ends is read, in bytes: first a little, then more. */
 export const lengths = [
+  { head: 64 * 1024, tail: 128 * 1024 },
   { head: 64 * 1024, tail: 1024 * 1024 },
   { head: 512 * 1024, tail: 8 * 1024 * 1024 }
 ] as const
@@ -46,32 +46,6 @@ export const worthwhile = 1.5 * 1024 * 1024
 
 const NEWLINE = 0x0a
 const encoder = new TextEncoder()
-
-/** Steps the projection over the lines that are whole in these bytes; false as soon as `look` gives one up. */
-const stepOver = (
-  bytes: Uint8Array,
-  projection: () => SessionProjection.SessionProjection | null,
-  look: (read: ReadLine) => boolean
-): boolean => {
-  let goesOn = true
-  const visit = (raw: RawLine) => {
-    if (!goesOn) return
-    const read = readLine(raw, "glance")
-    goesOn = look(read)
-    if (goesOn) projection()?.step(read, 0)
-  }
-  const skim: Skim = (chunk, from, to, line, offset) =>
-    !goesOn || projection()?.skim(chunk, from, to, { segment: 0, line, offset, length: to - from }) === true
-  makeLineScanner().push(bytes, visit, skim)
-  return goesOn
-}
-
-/** Whether a line lets nothing be known of the usage but by reading everything before it. */
-const isUnsettling = ({ line }: ReadLine): boolean => {
-  if (line?.record._tag !== "Event") return false
-  const { event } = line.record
-  return event.type === "thread_rolled_back" || (event.type === "token_count" && typeof event.carried_over === "string")
-}
 
 const USAGE = encoder.encode('"type":"token_count","info":{')
 const OPENING = encoder.encode('"type":"task_started"')
@@ -117,7 +91,7 @@ export const glimpse = (ref: RolloutRef, ends: RolloutEnds): SessionGlimpse | nu
   if (mode === null || begun.meta.historyBase !== null || begun.meta.forkedFromId !== null) return null
 
   // The model has to be told of at the end: every turn may have another.
-  const end = SessionProjection.make(begun.meta, mode, { ...begun.settings, model: undefined })
+  const end = SessionProjection.make(begun.meta, mode, { settings: { ...begun.settings, model: undefined } })
   const isSettled = stepOver(
     last,
     () => end,

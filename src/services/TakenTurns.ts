@@ -105,7 +105,7 @@ export const make = Effect.gen(function* () {
     const moved = yield* thread.leave(
       kept,
       Effect.fnUntraced(function* ({ before, lines }) {
-        const stat = { size: 0, version: "unstored", modifiedAt: createdAt }
+        const stat = { size: 0, version: "unstored", identity: "unstored", modifiedAt: createdAt }
         const { projected } = yield* reconstruction.restoreBytes(unstored(thread.id), lines, stat)
         const free = (projected.lastOrdinal ?? -1) + 1
         const added = restated(projected, before).map((record, at) => recordLine(record, createdAt, free + at))

@@ -79,7 +79,7 @@ const encoder = new TextEncoder()
 const text = (lines: ReadonlyArray<string>): Stream.Stream<Uint8Array> =>
   lines.length === 0 ? Stream.empty : Stream.succeed(encoder.encode(lines.join("")))
 
-const EPHEMERAL_STAT = { size: 0, version: "ephemeral" }
+const EPHEMERAL_STAT = { size: 0, version: "ephemeral", identity: "ephemeral" }
 
 /** The forking part of the lifecycle, over the services it works on. */
 export const make = Effect.gen(function* () {

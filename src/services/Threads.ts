@@ -5,7 +5,7 @@
  * loaded. A rollout that another process changed is read again before the next snapshot, as long as this
  * server has not written to it itself.
  */
-import { Clock, Context, Duration, Effect, Equal, Exit, Layer, Option, Schedule, Scope, Semaphore } from "effect"
+import { Context, Duration, Effect, Equal, Exit, Latch, Layer, Option, Scope, Semaphore } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
 import type { Thread } from "../domain/Thread.ts"
@@ -15,6 +15,7 @@ import type { Turn } from "../domain/Turn.ts"
 import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
 import { Agent, AgentError, unconfigured } from "./Agent.ts"
 import { Approvals } from "./Approvals.ts"
+import * as IdleThreads from "./IdleThreads.ts"
 import * as KeptSessions from "./KeptSessions.ts"
 import * as LiveThread from "./LiveThread.ts"
 import * as Metrics from "./Metrics.ts"
@@ -55,8 +56,6 @@ interface Loaded {
   readonly live: LiveThread.LiveThread
   readonly scope: Scope.Closeable
   readonly version: string | null
-  /** Unix milliseconds since when nobody listens and nothing runs; null while somebody or something does. */
-  idleSince: number | null
 }
 
 export interface ThreadsOptions {
@@ -79,14 +78,14 @@ export class Threads extends Context.Service<
     /**
      * A stored thread before it is loaded, and whatever `at` does at that very instant: as it was told the last time, if its
      * rollout is as it was; or, when its turns are not wanted, as the ends of its rollout tell of it, at once and at any
-     * length. It is loaded right afterwards, and nothing happens to it before. Null when it is loaded already, or has to be
-     * read first.
+     * length. It is loaded a moment after the scope ends, or as soon as somebody waits for it, and nothing happens to it
+     * before. Null when it is loaded already, or has to be read first.
      */
     readonly arrive: <A, E, R>(
       ref: RolloutRef,
       request: { readonly overrides: SettingsSource; readonly withTurns: boolean },
       at: Effect.Effect<A, E, R>
-    ) => Effect.Effect<readonly [Snapshot, A] | null, ThreadError | E, R>
+    ) => Effect.Effect<readonly [Snapshot, A] | null, ThreadError | E, R | Scope.Scope>
     /** Takes in a thread that was just made. */
     readonly adopt: (threadId: ThreadId, adoption: Adoption) => Effect.Effect<LiveThread.LiveThread>
     /** Lets go of a thread: what runs in it ends, and all are told. False when it was not loaded. */
@@ -134,6 +133,9 @@ export class Threads extends Context.Service<
   }
 }
 
+/** How long an answer of tens of megabytes is on its way. */
+const answering = "100 millis"
+
 const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const unloadAfter = Duration.toMillis(options.unloadAfter ?? "30 minutes")
   const store = yield* RolloutStore
@@ -148,8 +150,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const background = yield* Effect.scope
   const { recall, remember } = yield* KeptSessions.make
   const told = ToldThreads.make()
-  /** Told of, and being read. */
-  const arriving = new Set<ThreadId>()
+  /** Told of, and not loaded yet. A latch opens when somebody waits for its thread. */
+  const arriving = new Map<ThreadId, Latch.Latch>()
   const loading = new Map<ThreadId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
 
   /** The lock of a thread; it is forgotten with its last user. */
@@ -158,6 +160,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       const lock = loading.get(threadId) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
       lock.users++
       loading.set(threadId, lock)
+      arriving.get(threadId)?.openUnsafe()
       return lock
     })
   const leave = (threadId: ThreadId) => (lock: { users: number }) =>
@@ -196,13 +199,15 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
           random,
           approvals,
           metrics,
-          modelInput: modelInput(journal)
+          modelInput: modelInput(journal),
+          rested: () => idle.wanted(threadId)
         })
       ),
       Effect.provideService(RolloutStore, store),
       Scope.provide(scope)
     )
-    threads.set(threadId, { live, scope, version: adoption.version, idleSince: null })
+    threads.set(threadId, { live, scope, version: adoption.version })
+    idle.wanted(threadId)
     metrics.loaded(1)
     return live
   }, Effect.uninterruptible)
@@ -233,30 +238,20 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     return true
   })
 
-  /** Has nobody listened to it, and nothing run in it, for long enough? Counts from the first time that this is asked. */
-  const isDue = Effect.fnUntraced(function* (threadId: ThreadId) {
-    const loaded = threads.get(threadId)
-    if (loaded === undefined) return false
-    const now = yield* Clock.currentTimeMillis
-    const idle = loaded.live.status().type !== "active" && (yield* delivery.subscribers(threadId)).length === 0
-    const since = loaded.idleSince
-    loaded.idleSince = idle ? (since ?? now) : null
-    // An ephemeral thread would be gone for good.
-    return idle && since !== null && now - since >= unloadAfter && !loaded.live.ephemeral
-  })
-
-  /** A thread that nobody listens to and in which nothing runs is let go of after a while. */
-  const sweep = Effect.gen(function* () {
-    for (const threadId of Array.from(threads.keys())) {
-      if (!(yield* isDue(threadId))) continue
-      // Asked again under the lock: somebody may have come to the thread meanwhile.
-      yield* alone(
+  const idle = yield* IdleThreads.make({
+    unloadAfter,
+    letGo: (threadId, isDue) =>
+      alone(
         threadId,
-        Effect.flatMap(isDue(threadId), (due) => (due ? close(threadId) : Effect.succeed(false)))
+        Effect.gen(function* () {
+          const live = threads.get(threadId)?.live
+          // An ephemeral thread would be gone for good.
+          if (live === undefined || live.ephemeral || !isDue() || live.status().type === "active") return
+          if ((yield* delivery.subscribers(threadId)).length === 0) yield* close(threadId)
+        })
       )
-    }
   })
-  yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced("1 minute")))
+  yield* delivery.whenLeft(idle.wanted)
 
   const restored = (session: RestoredSession, decided: ThreadSettings): Adoption => ({
     settings: decided,
@@ -270,7 +265,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   ): Effect.fn.Return<LiveThread.LiveThread | undefined, ThreadError> {
     const loaded = threads.get(threadId)
     // Whoever asks for it has yet to subscribe, or to begin a turn: until then nothing else shows that it is wanted.
-    if (loaded !== undefined) loaded.idleSince = null
+    if (loaded !== undefined) idle.wanted(threadId)
     const ref = loaded?.live.journal.ref() ?? null
     if (loaded === undefined || ref === null || loaded.live.journal.isWriting()) return loaded?.live
     // A rollout that vanished under a loaded thread: what is in memory is all there is left.
@@ -331,7 +326,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     ref: RolloutRef,
     { overrides, withTurns }: { readonly overrides: SettingsSource; readonly withTurns: boolean },
     at: Effect.Effect<A, E, R>
-  ): Effect.fn.Return<readonly [Snapshot, A] | null, ThreadError | E, R> {
+  ): Effect.fn.Return<readonly [Snapshot, A] | null, ThreadError | E, R | Scope.Scope> {
     const { threadId } = ref
     const scope = yield* Scope.make()
     const found = yield* Effect.gen(function* () {
@@ -364,8 +359,13 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       Effect.onExit((exit) => (Exit.isSuccess(exit) && exit.value !== null ? Effect.void : Scope.close(scope, exit)))
     )
     if (found === null) return null
-    arriving.add(threadId)
-    yield* complete(ref, overrides, found[0]).pipe(
+    // Whoever asked is answered first: loading takes all there is of the processor.
+    const answered = yield* Latch.make()
+    const wanted = yield* Latch.make()
+    arriving.set(threadId, wanted)
+    yield* Effect.addFinalizer(() => answered.open)
+    yield* Effect.raceFirst(wanted.await, Effect.andThen(answered.await, Effect.sleep(answering))).pipe(
+      Effect.andThen(complete(ref, overrides, found[0])),
       Effect.catchCause((cause) =>
         Effect.andThen(
           Effect.logError("a thread that was told of could not be loaded", cause),
@@ -460,7 +460,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   })
 
   return Threads.of({
-    loaded: Effect.sync(() => Array.from(new Set([...threads.keys(), ...arriving])).sort()),
+    loaded: Effect.sync(() => Array.from(new Set([...threads.keys(), ...arriving.keys()])).sort()),
     find,
     load,
     arrive,

@@ -27,7 +27,7 @@ const skimmed = (bytes: Uint8Array, mode: HistoryMode) => {
 
 const again = (session: SavedSession.SavedSession) => {
   const saved = SavedSession.save(session)
-  return saved === null ? null : SavedSession.load(saved)
+  return saved === null ? null : (SavedSession.load(saved)?.session ?? null)
 }
 
 const whole = script([

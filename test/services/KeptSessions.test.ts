@@ -11,9 +11,10 @@ import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import { CatalogDatabase } from "../../src/layers/sqlite/CatalogDatabase.ts"
 import * as SqliteCheckpoints from "../../src/layers/sqlite/SqliteCheckpoints.ts"
 import { Checkpoints } from "../../src/services/Checkpoints.ts"
-import type { RolloutStore } from "../../src/services/RolloutStore.ts"
+import { RolloutStore } from "../../src/services/RolloutStore.ts"
+import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import { Threads } from "../../src/services/Threads.ts"
-import { item, script, S, um, am, U, C } from "../support/Script.ts"
+import { am, C, item, rb, S, script, type Step, U, um } from "../support/Script.ts"
 import { server } from "../support/TestServer.ts"
 
 const padding = item("function_call_output", { call_id: "c", output: "x".repeat(400_000) })
@@ -63,26 +64,59 @@ describe.each(kinds)("sessions kept %s", (_, checkpoints) => {
     return Effect.scoped(twoServers)
   })
 
-  it.effect("are forgotten when the rollout is another", () => {
+  const appended = (steps: ReadonlyArray<Step>) => script(steps).build().content.split("\n").slice(1).join("\n")
+  /** What is told before, and what after something happened to the rollout; with how often it was read for the latter. */
+  const changed = (change: (files: MemoryFiles["Service"]) => Effect.Effect<unknown, unknown>) => {
     const { reads, store } = counting()
     return Effect.gen(function* () {
       const first = yield* readTurns
       yield* TestClock.adjust("1 second")
-      const files = yield* MemoryFiles
+      yield* Effect.orDie(change(yield* MemoryFiles))
       const before = reads()
-      yield* files.append(
-        big.path,
-        script([S("t2"), um("more"), C("t2")])
-          .build()
-          .content.split("\n")
-          .slice(1)
-          .join("\n")
-      )
       const second = yield* readTurns
-      assert.isAbove(reads(), before)
-      assert.strictEqual(second.thread.turns.length, first.thread.turns.length + 1)
+      const anew = reads() - before
+      // As whoever never saw it reads it.
+      const { segments: _, projected } = yield* SessionReconstruction.use((all) =>
+        Effect.flatMap(
+          RolloutStore.use((store) => store.locate(big.threadId)),
+          all.restore
+        )
+      )
+      assert.deepStrictEqual(
+        second.thread.turns.map(({ id, items }) => ({ id, items })),
+        projected.turns.map(({ turn }) => ({ id: turn.id, items: turn.items }))
+      )
+      assert.deepStrictEqual(second.usage?.info.total, projected.usage?.info.total)
+      yield* TestClock.adjust("1 second")
+      return { added: second.thread.turns.length - first.thread.turns.length, anew }
     }).pipe(Effect.provide(server([big], { store }).pipe(Layer.provide(checkpoints))))
-  })
+  }
+
+  it.effect("go on with what was appended, without reading the rest", () =>
+    Effect.gen(function* () {
+      const steps = [S("t2"), um("more"), am("done"), U(70), C("t2")]
+      assert.deepStrictEqual(yield* changed((files) => files.append(big.path, appended(steps))), { added: 1, anew: 0 })
+    })
+  )
+
+  it.effect("are forgotten when what was appended concerns what came before", () =>
+    Effect.gen(function* () {
+      const { added, anew } = yield* changed((files) => files.append(big.path, appended([rb(1)])))
+      assert.strictEqual(added, -1)
+      assert.isAbove(anew, 0)
+    })
+  )
+
+  it.effect("are forgotten when the rollout is another", () =>
+    Effect.gen(function* () {
+      const other = script([S("t1"), um("hello"), padding, padding, padding, padding, um("what?"), S("t2")]).build()
+      const { added, anew } = yield* changed((files) =>
+        files.write({ path: big.path, content: `${other.content}${appended([um("more")])}` })
+      )
+      assert.strictEqual(added, 1)
+      assert.isAbove(anew, 0)
+    })
+  )
 })
 
 describe("a row that is damaged", () => {
@@ -93,10 +127,9 @@ describe("a row that is damaged", () => {
       const ref = { threadId: big.threadId, path: "/r.jsonl", archived: false, segmentId: null }
       const saved = { text: "{}", items: new Uint8Array([1, 2, 3]) }
       yield* checkpoints.keep(ref, "v1", saved)
-      assert.deepStrictEqual(yield* checkpoints.find(ref, "v1"), saved)
-      assert.isNull(yield* checkpoints.find(ref, "v2"))
+      assert.deepStrictEqual(yield* checkpoints.find(ref), { version: "v1", saved })
       yield* database.use((sql) => sql.run("UPDATE checkpoint SET items = ?", new Uint8Array([1, 2, 4])))
-      assert.isNull(yield* checkpoints.find(ref, "v1"))
+      assert.isNull(yield* checkpoints.find(ref))
     }).pipe(Effect.provide(SqliteCheckpoints.layerDatabase.pipe(Layer.provideMerge(CatalogDatabase.layerMemory))))
   )
 })

@@ -7,6 +7,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, FileSystem, Layer, Logger, Path, Schema, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { TestClock } from "effect/testing"
 import { isRecord, type JsonRecord, own } from "../../src/domain/Json.ts"
 import { layer as codexHome } from "../../src/layers/codex-home/CodexHomeStore.ts"
 import { layerWith, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
@@ -382,7 +383,11 @@ describe("a client that comes without asking for turns", () => {
         Effect.gen(function* () {
           const client = yield* connected
           yield* client.ask("thread/resume", arriving)
-          yield* client.until(isAbout("thread/closed", threadId))
+          // Nobody waits for the thread: it is loaded after a moment.
+          yield* Effect.raceFirst(
+            client.until(isAbout("thread/closed", threadId)),
+            Effect.forever(TestClock.adjust("50 millis"))
+          )
           assert.deepStrictEqual(yield* client.ask("thread/loaded/list", {}), { data: [], nextCursor: null })
           yield* client.refused("turn/start", { threadId, input: say("anybody?") })
         })

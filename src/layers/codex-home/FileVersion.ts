@@ -36,6 +36,7 @@ export const isMissing = (error: FileFailure | PlatformError.PlatformError): boo
 export const rolloutStat = (info: BigIntStats): RolloutStat => ({
   size: Number(info.size),
   modifiedAt: Number(info.mtimeNs / 1_000_000n),
+  identity: `${info.dev}-${info.ino}`,
   version: `${info.dev}-${info.ino}-${info.size}-${info.mtimeNs}-${info.ctimeNs}`
 })
 

@@ -84,7 +84,8 @@ const make = Effect.fnUntraced(function* (files: ReadonlyArray<MemoryFile>, opti
         : Effect.succeed({
             size: file.bytes.length,
             modifiedAt: file.modifiedAt,
-            version: `${file.revision}-${file.bytes.length}-${file.modifiedAt}`
+            version: `${file.revision}-${file.bytes.length}-${file.modifiedAt}`,
+            identity: String(file.identity)
           })
     })
 

@@ -4,7 +4,7 @@
  */
 import { Effect, Layer, Option } from "effect"
 import type { SavedText } from "../../domain/SavedSession.ts"
-import { Checkpoints } from "../../services/Checkpoints.ts"
+import { type Checkpoint, Checkpoints } from "../../services/Checkpoints.ts"
 import { CatalogDatabase } from "./CatalogDatabase.ts"
 import type { Row } from "./Sqlite.ts"
 
@@ -17,12 +17,12 @@ const sumOf = ({ items, text }: SavedText): number => {
   return crc32(items, crc32(text))
 }
 
-const savedOf = (row: Row | undefined): SavedText | null => {
+const checkpointOf = (row: Row | undefined): Checkpoint | null => {
   if (row === undefined) return null
-  const { body, items, sum } = row
-  if (typeof body !== "string" || !(items instanceof Uint8Array)) return null
+  const { body, items, sum, version } = row
+  if (typeof version !== "string" || typeof body !== "string" || !(items instanceof Uint8Array)) return null
   const saved = { text: body, items }
-  return sumOf(saved) === sum ? saved : null
+  return sumOf(saved) === sum ? { version, saved } : null
 }
 
 /** In the database of the context. */
@@ -31,12 +31,10 @@ export const layerDatabase: Layer.Layer<Checkpoints, never, CatalogDatabase> = L
   Effect.gen(function* () {
     const database = yield* CatalogDatabase
     return Checkpoints.of({
-      find: (ref, version) =>
+      find: (ref) =>
         database
           .use((sql) =>
-            savedOf(
-              sql.get("SELECT body, items, sum FROM checkpoint WHERE path = ? AND version = ?", ref.path, version)
-            )
+            checkpointOf(sql.get("SELECT version, body, items, sum FROM checkpoint WHERE path = ?", ref.path))
           )
           .pipe(Effect.option, Effect.map(Option.getOrNull)),
       keep: (ref, version, saved) =>
