@@ -1,11 +1,12 @@
 /**
  * Documents tell the truth about the repository: relative links and their anchors resolve, a path in backticks exists,
  * a command in the text is a script of package.json, and package.json itself names only what is there. The map of the house
- * is what the imports give; `--write` draws it anew.
+ * is what the imports give, and its tables name every module of `src` once; `--write` puts both right.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve, sep } from "node:path"
 import { mapMarks, roomCycles, withMap } from "./lib/map.ts"
+import { moduleMarks, withModules, withoutHeader } from "./lib/modules.ts"
 import { isRecord, lineCounter, listFiles, readManifest, report, root, type Violation } from "./lib/sources.ts"
 
 const read = (file: string) => readFileSync(join(root, file), "utf8")
@@ -133,9 +134,32 @@ const checkMap = (): ReadonlyArray<Violation> => {
   return [...cycles, { file: mapFile, line, message }]
 }
 
+/** The tables name every module once, and say of each what its header says. */
+const checkModules = (): ReadonlyArray<Violation> => {
+  const text = read(mapFile)
+  const bare = withoutHeader().map((file) => ({
+    file,
+    line: 1,
+    message: "has no comment at its top that says what it is"
+  }))
+  const kept = withModules(text)
+  if (kept === undefined) return [...bare, { file: mapFile, line: 1, message: `has no \`${moduleMarks.begin}\`` }]
+  if (kept === text) return bare
+  const rows = new Set(text.split("\n"))
+  const wrong = kept
+    .split("\n")
+    .flatMap((row) => (rows.has(row) ? [] : [/\((?:\.\.\/)?(src\/[^)]+)\)/.exec(row)?.[1] ?? row]))
+  const detail =
+    wrong.length === 0 ? "a module is named twice, or gone" : `not as the sources say: ${wrong.slice(0, 5).join(", ")}`
+  const line = lineCounter(text)(text.indexOf(moduleMarks.begin))
+  return [...bare, { file: mapFile, line, message: `${detail}; run \`node scripts/check-docs.ts --write\`` }]
+}
+
 if (process.argv.includes("--write")) {
-  const drawn = withMap(read(mapFile))
-  if (drawn !== undefined) writeFileSync(join(root, mapFile), drawn)
+  for (const put of [withMap, withModules]) {
+    const text = put(read(mapFile))
+    if (text !== undefined) writeFileSync(join(root, mapFile), text)
+  }
 }
 
 const documents = [
@@ -146,6 +170,6 @@ const documents = [
 ]
 report(
   "docs",
-  [...documents.flatMap(checkDocument), ...checkManifest(), ...checkMap()],
+  [...documents.flatMap(checkDocument), ...checkManifest(), ...checkMap(), ...checkModules()],
   `${documents.length} documents`
 )

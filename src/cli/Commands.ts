@@ -28,6 +28,13 @@ const telemetry = {
     ),
     Flag.optional
   ),
+  otlpHeader: Flag.String("otlp-header").pipe(
+    Flag.withMetavar("NAME=VALUE"),
+    Flag.withDescription(
+      "A header for the collector; may be repeated. A secret is safer in OTEL_EXPORTER_OTLP_HEADERS, where others do not see it"
+    ),
+    Flag.atLeast(0)
+  ),
   logFormat: Flag.Literals("log-format", Telemetry.logFormats).pipe(
     Flag.withMetavar("FORMAT"),
     Flag.withDescription("How logs are written on standard error; RETHREAD_LOG_FORMAT, or else logfmt, when not given"),

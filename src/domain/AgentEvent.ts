@@ -35,7 +35,7 @@ export const ReasoningEnd = Schema.TaggedStruct("ReasoningEnd", {
 export const ToolCall = Schema.TaggedStruct("ToolCall", {
   id: Schema.String,
   name: Schema.String,
-  /** The arguments as JSON. */
+  /** The arguments as JSON ({@link flawIn} says what is none); undefined for a call without any. */
   arguments: Schema.Unknown
 })
 
@@ -73,3 +73,46 @@ export const AgentEvent = Schema.Union([
   UsageReport
 ])
 export type AgentEvent = typeof AgentEvent.Type
+
+/** Readers and printers of JSON go into it by recursion, which has an end. */
+const DEEPEST = 500
+
+/**
+ * What keeps a call's arguments from being recorded, and where: `arguments.paths[2] is a bigint`; null when nothing does.
+ * A member that is undefined counts as left out.
+ */
+export const flawIn = (args: unknown): string | null => (args === undefined ? null : flawAt(args, "arguments", []))
+
+const flawAt = (value: unknown, place: string, within: ReadonlyArray<unknown>): string | null => {
+  if (isJsonScalar(value)) return null
+  if (typeof value !== "object" || value === null) return `${place} is ${nameOf(value)}`
+  if (within.includes(value)) return `${place} is one of the values that it is in`
+  if (within.length === DEEPEST) return `${place} is more than ${DEEPEST} levels deep`
+  const inside = [...within, value]
+  if (Array.isArray(value)) {
+    return firstOf(value.keys(), (at) => flawAt(value[at], `${place}[${at}]`, inside))
+  }
+  if (!isPlain(value)) return `${place} is an object of a class`
+  return firstOf(Object.entries(value), ([key, member]) =>
+    member === undefined ? null : flawAt(member, `${place}.${key}`, inside)
+  )
+}
+
+const nameOf = (value: unknown): string =>
+  typeof value === "number" || value === undefined ? String(value) : `a ${typeof value}`
+
+const isJsonScalar = (value: unknown): boolean =>
+  value === null || typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)
+
+const isPlain = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+const firstOf = <A>(all: Iterable<A>, look: (one: A) => string | null): string | null => {
+  for (const one of all) {
+    const found = look(one)
+    if (found !== null) return found
+  }
+  return null
+}

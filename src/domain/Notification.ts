@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { ItemId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import { Thread, ThreadStatus } from "./Thread.ts"
 import { ThreadItem } from "./ThreadItem.ts"
+import { ToldSettings } from "./ThreadSettings.ts"
 import { ThreadTokenUsage } from "./TokenUsage.ts"
 import { Turn, TurnError } from "./Turn.ts"
 
@@ -21,6 +22,7 @@ const params = {
   "thread/deleted": Schema.Struct({ threadId: ThreadId }),
   "thread/reverted": Schema.Struct({ threadId: ThreadId }),
   "thread/name/updated": Schema.Struct({ threadId: ThreadId, threadName: Schema.String }),
+  "thread/settings/updated": Schema.Struct({ threadId: ThreadId, threadSettings: ToldSettings }),
   "turn/started": Schema.Struct({ threadId: ThreadId, turn: Turn }),
   "turn/completed": Schema.Struct({ threadId: ThreadId, turn: Turn }),
   "turn/plan/updated": Schema.Struct({
@@ -66,6 +68,7 @@ export const Notification = Schema.Union([
   told("thread/deleted"),
   told("thread/reverted"),
   told("thread/name/updated"),
+  told("thread/settings/updated"),
   told("turn/started"),
   told("turn/completed"),
   told("turn/plan/updated"),

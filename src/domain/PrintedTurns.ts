@@ -11,6 +11,8 @@ import { printedItems } from "./PrintedText.ts"
 const pieceBytes = 256 * 1024
 /** How deep turns are looked for: a result holds them in its thread, or in a page. */
 const deepest = 3
+/** Bytes of turns up to which what was printed is kept, for as long as there is the list of them. */
+const keptBytes = 8 * 1024 * 1024
 
 const encoder = new TextEncoder()
 
@@ -22,6 +24,9 @@ const holdsPrinted = (value: unknown, depth: number): boolean => {
   if (Array.isArray(value)) return value.some(isPrinted)
   return isPrinted(value) || Object.values(value).some((member) => holdsPrinted(member, depth + 1))
 }
+
+// The same turns are sent to one client after the other: they are printed once, and all send the same bytes.
+const printedLists = new WeakMap<ReadonlyArray<unknown>, ReadonlyArray<Uint8Array>>()
 
 class Pieces {
   readonly done: Array<Uint8Array> = []
@@ -38,6 +43,12 @@ class Pieces {
     this.bytes.push(bytes)
     this.size += bytes.length
     if (this.size >= pieceBytes) this.end()
+  }
+
+  /** Takes pieces as they are. */
+  addPieces(pieces: ReadonlyArray<Uint8Array>): void {
+    this.end()
+    this.done.push(...pieces)
   }
 
   end(): void {
@@ -63,16 +74,51 @@ class Pieces {
   }
 }
 
+// It cannot stand inside a string: there its quotes would be escaped.
+const noItems = ',"items":[],"itemsView":'
+const itemsAt = noItems.indexOf("]")
+
 const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
-  const { id, rootTurnId } = turn
-  pieces.add(`${JSON.stringify({ id, rootTurnId }).slice(0, -1)},"items":[`)
+  const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
+  const text = JSON.stringify({
+    id,
+    rootTurnId,
+    items: [],
+    itemsView,
+    status,
+    error,
+    startedAt,
+    completedAt,
+    durationMs
+  })
+  const at = text.indexOf(noItems) + itemsAt
+  pieces.add(text.slice(0, at))
   pieces.addBytes(items)
-  const { completedAt, durationMs, error, itemsView, startedAt, status } = turn
-  pieces.add(`],${JSON.stringify({ itemsView, status, error, startedAt, completedAt, durationMs }).slice(1)}`)
+  pieces.add(text.slice(at))
+}
+
+/** A list of nothing but turns whose items are at hand, as JSON without its brackets. */
+const printList = (turns: ReadonlyArray<Turn>): ReadonlyArray<Uint8Array> => {
+  const known = printedLists.get(turns)
+  if (known !== undefined) return known
+  const pieces = new Pieces()
+  for (const [at, turn] of turns.entries()) {
+    if (at > 0) pieces.add(",")
+    addTurn(pieces, turn, printedItems(turn) ?? new Uint8Array(0))
+  }
+  pieces.end()
+  const size = pieces.done.reduce((sum, piece) => sum + piece.length, 0)
+  if (size <= keptBytes) printedLists.set(turns, pieces.done)
+  return pieces.done
 }
 
 const addValue = (pieces: Pieces, value: unknown, depth: number, print: (value: unknown) => string): void => {
   if (isPrinted(value)) return addTurn(pieces, value, printedItems(value) ?? new Uint8Array(0))
+  if (Array.isArray(value) && value.length > 0 && value.every(isPrinted)) {
+    pieces.add("[")
+    pieces.addPieces(printList(value))
+    return pieces.add("]")
+  }
   if (!holdsPrinted(value, depth)) return pieces.add(print(value))
   const isList = Array.isArray(value)
   pieces.add(isList ? "[" : "{")

@@ -4,14 +4,14 @@
  *
  * It is only ever a copy of what the rollout says. What cannot be kept exactly is not kept.
  */
-import { Equal, Option, Schema, Struct } from "effect"
+import { Equal, Option, Schema } from "effect"
 import { isRecord } from "./Json.ts"
 import { printedItems } from "./PrintedText.ts"
 import { fromPayload, type SessionMeta } from "./SessionMeta.ts"
 import { type SettingsSource, ThreadSettings } from "./ThreadSettings.ts"
 import { RestoredUsage } from "./TokenUsage.ts"
 import { lazily } from "./TurnDraft.ts"
-import { Turn } from "./Turn.ts"
+import { Turn, TurnError, TurnItemsView, TurnStatus } from "./Turn.ts"
 
 /** What is kept of a session: all that a client is told of it. */
 export interface SavedSession {
@@ -49,8 +49,34 @@ export interface SavedText {
   readonly items: Uint8Array
 }
 
-/** Where a turn's items end among all; they begin where those of the turn before end. */
-const SavedTurn = Schema.Struct({ ...Struct.omit(Turn.fields, ["items"]), itemsEnd: Schema.Natural })
+interface SavedTurn extends Omit<Turn, "items"> {
+  /** Where its items end among all; they begin where those of the turn before end. */
+  readonly itemsEnd: number
+}
+
+const isId = Schema.is(Turn.fields.id)
+const isStatus = Schema.is(TurnStatus)
+const isView = Schema.is(TurnItemsView)
+const isError = Schema.is(TurnError)
+const isMoment = (value: unknown): boolean => value === null || (typeof value === "number" && Number.isFinite(value))
+
+// By hand: there are thousands of turns, and decoding them by the schema takes as long as everything else about a session.
+const isSavedTurn = (value: unknown): value is SavedTurn => {
+  if (!isRecord(value)) return false
+  const { completedAt, durationMs, error, id, itemsEnd, itemsView, rootTurnId, startedAt, status } = value
+  return (
+    typeof itemsEnd === "number" &&
+    Number.isSafeInteger(itemsEnd) &&
+    isId(id) &&
+    (rootTurnId === null || typeof rootTurnId === "string") &&
+    (itemsView === "full" || isView(itemsView)) &&
+    (status === "completed" || isStatus(status)) &&
+    (error === null || isError(error)) &&
+    isMoment(startedAt) &&
+    isMoment(completedAt) &&
+    isMoment(durationMs)
+  )
+}
 const fields = ThreadSettings.fields
 
 const Saved = Schema.Struct({
@@ -70,7 +96,7 @@ const Saved = Schema.Struct({
   name: Schema.NullOr(Schema.String),
   usage: Schema.NullOr(RestoredUsage),
   growth: Schema.NullOr(Growth),
-  turns: Schema.Array(SavedTurn)
+  turns: Schema.Array(Schema.Unknown)
 })
 const codec = Schema.fromJsonString(Schema.toCodecJson(Saved))
 const encode = Schema.encodeUnknownOption(codec)
@@ -128,14 +154,17 @@ export const save = (session: SavedSession, growth: Growth | null = null): Saved
 export const load = ({ items, text }: SavedText): LoadedSession | null => {
   const saved = Option.getOrNull(decode(text))
   const meta = saved === null || !isRecord(saved.payload) ? null : Option.getOrNull(fromPayload(saved.payload))
-  if (saved === null || meta === null || (saved.turns.at(-1)?.itemsEnd ?? 0) !== items.length) return null
+  if (saved === null || meta === null) return null
   const turns: Array<Turn> = []
   let from = 0
-  for (const { itemsEnd, ...turn } of saved.turns) {
+  for (const one of saved.turns) {
+    if (!isSavedTurn(one)) return null
+    const { itemsEnd, ...turn } = one
     if (itemsEnd < from) return null
     turns.push(lazily(turn, items.subarray(from, itemsEnd)))
     from = itemsEnd
   }
+  if (from !== items.length) return null
   const { growth, name, preview, settings, usage } = saved
   return { session: { meta, settings, preview, name, usage, turns }, growth }
 }

@@ -55,7 +55,7 @@ export type GitInfo = typeof GitInfo.Type
 export const HistoryMode = Schema.Literals(["legacy", "paginated"])
 export type HistoryMode = typeof HistoryMode.Type
 
-export const Thread = Schema.Struct({
+const thread = Schema.Struct({
   id: ThreadId,
   environments: Nullable(Schema.Array(Schema.Unknown)),
   extra: Schema.Unknown,
@@ -94,4 +94,8 @@ export const Thread = Schema.Struct({
   /** Filled for resume, fork and read with turns; empty elsewhere. */
   turns: Schema.Array(Turn)
 })
+type ThreadStruct = typeof thread
+/** The schema by its name, which is all that declarations print of it. */
+export interface ThreadSchema extends ThreadStruct {}
+export const Thread: ThreadSchema = thread
 export type Thread = typeof Thread.Type

@@ -18,8 +18,7 @@ const times = {
   completedAtMs: Millis
 }
 
-/** What a user sent: text with its marked spans, images, audio, a skill or a mention. */
-export const UserInput = Schema.Union([
+const userInput = Schema.Union([
   Schema.Struct({ type: Schema.Literal("text"), text: Text, text_elements: Schema.Array(Schema.Unknown) }),
   Schema.Struct({
     type: Schema.Literal("image"),
@@ -37,6 +36,11 @@ export const UserInput = Schema.Union([
   Schema.Struct({ type: Schema.Literal("skill"), name: Text, path: Text }),
   Schema.Struct({ type: Schema.Literal("mention"), name: Text, path: Text })
 ])
+type UserInputStruct = typeof userInput
+/** The schema by its name, which is all that declarations print of it. */
+export interface UserInputSchema extends UserInputStruct {}
+/** What a user sent: text with its marked spans, images, audio, a skill or a mention. */
+export const UserInput: UserInputSchema = userInput
 export type UserInput = typeof UserInput.Type
 
 export const UserMessageItem = Schema.Struct({
@@ -278,8 +282,7 @@ export const UnknownItem = Schema.Struct({
 })
 export type UnknownItem = typeof UnknownItem.Type
 
-/** Any item of a turn; discriminated by `type`, so that a match over the kinds is checked to be complete. */
-export const ThreadItem = Schema.Union([
+const threadItem = Schema.Union([
   UserMessageItem,
   HookPromptItem,
   AgentMessageItem,
@@ -301,4 +304,9 @@ export const ThreadItem = Schema.Union([
   ContextCompactionItem,
   UnknownItem
 ])
+type ThreadItemStruct = typeof threadItem
+/** The schema by its name, which is all that declarations print of it. */
+export interface ThreadItemSchema extends ThreadItemStruct {}
+/** Any item of a turn; discriminated by `type`, so that a match over the kinds is checked to be complete. */
+export const ThreadItem: ThreadItemSchema = threadItem
 export type ThreadItem = typeof ThreadItem.Type

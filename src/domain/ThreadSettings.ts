@@ -1,7 +1,7 @@
 /**
  * The settings that a thread runs under, and the order in which their sources are asked.
  */
-import { Schema } from "effect"
+import { Equal, Schema } from "effect"
 import { absolutePath } from "./AbsolutePath.ts"
 
 const approvalPolicy = Schema.Union([
@@ -135,7 +135,10 @@ export const resolve = (sources: ReadonlyArray<SettingsSource>, base: ThreadSett
   }
 }
 
-/** Settings as clients are told of them: members and key order of 0.169; of what no setting stands for, its default. */
+/**
+ * Settings as clients are told of them: members and key order of 0.169; of what no setting stands for, its default. The
+ * permission profile is the one that the sandbox amounts to.
+ */
 export const ToldSettings = Schema.Struct({
   disabledPluginIds: Schema.Array(Schema.String),
   cwd: Schema.String,
@@ -149,7 +152,7 @@ export const ToldSettings = Schema.Struct({
   approvalPolicy: ApprovalPolicy,
   approvalsReviewer: Schema.String,
   sandboxPolicy: SandboxPolicy,
-  activePermissionProfile: Schema.Null,
+  activePermissionProfile: Schema.NullOr(Schema.Struct({ id: Schema.String, extends: Schema.Null })),
   model: Schema.String,
   modelProvider: Schema.String,
   serviceTier: Schema.NullOr(Schema.String),
@@ -168,6 +171,12 @@ export const ToldSettings = Schema.Struct({
 })
 export type ToldSettings = typeof ToldSettings.Type
 
+// A terminal client that chose a profile waits until it is told of it.
+const profileOf = (sandbox: SandboxPolicy): ToldSettings["activePermissionProfile"] => {
+  const profile = permissionProfiles.find(({ mode }) => Equal.equals(sandboxPolicy(mode), sandbox))
+  return profile === undefined ? null : { id: profile.id, extends: null }
+}
+
 export const told = (settings: ThreadSettings): ToldSettings => ({
   disabledPluginIds: [],
   cwd: settings.cwd,
@@ -175,7 +184,7 @@ export const told = (settings: ThreadSettings): ToldSettings => ({
   approvalPolicy: settings.approvalPolicy,
   approvalsReviewer: settings.approvalsReviewer,
   sandboxPolicy: settings.sandbox,
-  activePermissionProfile: null,
+  activePermissionProfile: profileOf(settings.sandbox),
   model: settings.model,
   modelProvider: settings.modelProvider,
   serviceTier: settings.serviceTier,

@@ -109,12 +109,16 @@ export type ThreadTokenUsage = typeof ThreadTokenUsage.Type
 export const withWindow = (usage: RestoredUsage | null, modelContextWindow: bigint | null): RestoredUsage | null =>
   usage === null || modelContextWindow === null ? usage : { ...usage, info: { ...usage.info, modelContextWindow } }
 
-/** What a rollout tells about usage once it is read whole. */
-export const RestoredUsage = Schema.Struct({
+const restoredUsage = Schema.Struct({
   info: TokenUsageInfo,
   /** The turn that the numbers belong to; null when no surviving turn can own them (then nothing is replayed). */
   owner: Schema.NullOr(TurnId),
   /** Spent by the source before it was forked into this thread; null when the thread is no fork. */
   inherited: Schema.NullOr(Counters)
 })
+type RestoredUsageStruct = typeof restoredUsage
+/** The schema by its name, which is all that declarations print of it. */
+export interface RestoredUsageSchema extends RestoredUsageStruct {}
+/** What a rollout tells about usage once it is read whole. */
+export const RestoredUsage: RestoredUsageSchema = restoredUsage
 export type RestoredUsage = typeof RestoredUsage.Type

@@ -23,7 +23,7 @@ export type TurnError = typeof TurnError.Type
 export const TurnItemsView = Schema.Literals(["notLoaded", "summary", "full"])
 export type TurnItemsView = typeof TurnItemsView.Type
 
-export const Turn = Schema.Struct({
+const turn = Schema.Struct({
   id: TurnId,
   /** The first turn of the chain of work that led here; null in older history. */
   rootTurnId: Schema.NullOr(Schema.String),
@@ -36,6 +36,10 @@ export const Turn = Schema.Struct({
   completedAt: Schema.NullOr(Schema.Finite),
   durationMs: Schema.NullOr(Schema.Finite)
 })
+type TurnStruct = typeof turn
+/** The schema by its name, which is all that declarations print of it. */
+export interface TurnSchema extends TurnStruct {}
+export const Turn: TurnSchema = turn
 export type Turn = typeof Turn.Type
 
 /** The turns without items of unknown kinds: what may go to clients that refuse a kind they do not know. */

@@ -135,6 +135,14 @@ export const turnStarted = (
   { type: "turn_context", payload: PersistedSettings.turnContext(place.turnId, settings) }
 ]
 
+/** The thread's settings changed: these hold from now on. */
+export const settingsApplied = (threadId: ThreadId, settings: ThreadSettings): RecordDraft =>
+  event({
+    type: "thread_settings_applied",
+    thread_id: threadId,
+    thread_settings: PersistedSettings.toRollout(settings)
+  })
+
 /** What the user says: the model's item, and the user's. */
 export const userMessage = (
   place: TurnPlace,

@@ -52,6 +52,7 @@ export class AgentError extends Schema.TaggedError<AgentError>()("AgentError", {
     "contextWindowExceeded",
     "stepLimit",
     "toolFailed",
+    "badToolCall",
     "other"
   ]),
   detail: Schema.String,

@@ -3,8 +3,11 @@
  * interruption (which is no failure), or a defect (whose reason stays in the log).
  */
 import { Cause, Option } from "effect"
+import type { TurnError } from "../domain/Turn.ts"
+import { turnError } from "../domain/TurnFailure.ts"
 import type * as TurnLines from "../domain/TurnLines.ts"
 import { AgentError } from "./Agent.ts"
+import type { RolloutWriteFailed } from "./RolloutWriter.ts"
 
 const errorCodes: { readonly [K in AgentError["kind"]]: string } = {
   noModel: "other",
@@ -19,6 +22,7 @@ const errorCodes: { readonly [K in AgentError["kind"]]: string } = {
   contextWindowExceeded: "context_window_exceeded",
   stepLimit: "other",
   toolFailed: "other",
+  badToolCall: "other",
   other: "other"
 }
 const withStatus: ReadonlySet<AgentError["kind"]> = new Set(["connectionFailed", "streamDisconnected"])
@@ -31,6 +35,12 @@ export const recordedError = (error: AgentError): TurnLines.RecordedError => {
     codex_error_info: withStatus.has(error.kind) ? { [code]: { http_status_code: error.httpStatus } } : code
   }
 }
+
+/** Why a turn failed, as clients are told. */
+export const toldError = (reason: AgentError | RolloutWriteFailed): TurnError | null =>
+  turnError(
+    reason._tag === "AgentError" ? recordedError(reason) : { message: reason.message, codex_error_info: "other" }
+  )
 
 /** A failure whose reason is not for clients. */
 export const unknownFailure = new AgentError({

@@ -5,33 +5,30 @@
  * before anyone is told. So there is one serial history, and any instant between two happenings is a cut
  * at which a client can join: what came before is in its snapshot, what comes after reaches it as events.
  */
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, type Scope, Semaphore, Stream } from "effect"
+import { Clock, Effect, Equal, type Scope, Semaphore } from "effect"
 import type { SecureRandom } from "effect/crypto"
-import type { AgentEvent } from "../domain/AgentEvent.ts"
 import { type ThreadId, TurnId } from "../domain/Ids.ts"
 import type { JsonRecord } from "../domain/Json.ts"
 import type { Notification } from "../domain/Notification.ts"
+import type { ProjectedSession } from "../domain/SessionProjection.ts"
 import type { ThreadStatus } from "../domain/Thread.ts"
 import type { UserInput } from "../domain/ThreadItem.ts"
-import type { ThreadSettings } from "../domain/ThreadSettings.ts"
-import * as Compaction from "../domain/Compaction.ts"
-import { isFromUser } from "../domain/Said.ts"
+import { resolve, type SettingsSource, type ThreadSettings, told } from "../domain/ThreadSettings.ts"
 import { atRest } from "../domain/ThreadView.ts"
-import type { Turn, TurnError } from "../domain/Turn.ts"
-import { turnError } from "../domain/TurnFailure.ts"
+import type { Turn } from "../domain/Turn.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
 import { withView } from "../domain/TurnPage.ts"
 import { waitsOn } from "../domain/ServerRequest.ts"
 import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
-import { type Agent, AgentError, CurrentTurn, type TurnIdentity } from "./Agent.ts"
-import { failureOf, recordedError, unknownFailure } from "./AgentFailure.ts"
+import type { Agent, AgentError } from "./Agent.ts"
+import { toldError } from "./AgentFailure.ts"
 import type { Approvals } from "./Approvals.ts"
 import type { Recorder } from "./Metrics.ts"
 import type { NotificationDelivery } from "./NotificationDelivery.ts"
 import type { RolloutWriteFailed } from "./RolloutWriter.ts"
+import * as RunningTurn from "./RunningTurn.ts"
 import { InvalidRequest, ThreadChanged, ThreadReadOnly } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
-import * as TurnQuestions from "./TurnQuestions.ts"
 import * as TurnRecording from "./TurnRecording.ts"
 
 /** What a turn is asked to do. */
@@ -39,8 +36,8 @@ export interface TurnRequest {
   readonly input: ReadonlyArray<UserInput>
   /** The client's own id of the message; null without one. */
   readonly clientMessageId: string | null
-  /** Settings from this turn on; what it does not name stays. */
-  readonly settings: ThreadSettings
+  /** Settings from this turn on; what it does not name stays. While a turn runs: from the next one on. */
+  readonly overrides: SettingsSource
 }
 
 /** Why a thread did not do what it was asked. */
@@ -66,6 +63,8 @@ export interface LiveThread {
     input: ReadonlyArray<UserInput>,
     clientMessageId: string | null
   ) => Effect.Effect<TurnId, NotDone>
+  /** Changes settings from the next turn on; what is not named stays. Those who listen are told if it is a change. */
+  readonly changeSettings: (overrides: SettingsSource) => Effect.Effect<void, NotDone>
   /** Ends the running turn; returns when it has ended. */
   readonly interrupt: (turnId: string) => Effect.Effect<void, InvalidRequest>
   /** Begins a turn that replaces, for the model, the conversation so far by a summary of it. */
@@ -93,18 +92,8 @@ export interface LiveThreadServices {
   readonly metrics: Recorder
   /** What the model sees next, read from the thread's lines. */
   readonly modelInput: Effect.Effect<ReadonlyArray<JsonRecord>, AgentError>
-}
-
-interface Running {
-  readonly kind: "conversation" | "compaction"
-  readonly id: TurnId
-  readonly recording: TurnRecording.TurnRecording
-  /** What the user said since the agent asked last, message by message. */
-  readonly steered: Array<ReadonlyArray<UserInput>>
-  /** Has the agent ever asked? */
-  asks: boolean
-  readonly ended: Deferred.Deferred<void>
-  fiber: Fiber.Fiber<void> | null
+  /** Nothing runs any more. */
+  readonly rested: () => void
 }
 
 /** Makes a thread live. Its turns run, and its journal is open, for as long as the scope lasts. */
@@ -119,7 +108,9 @@ export const make = Effect.fnUntraced(function* (
   const semaphore = yield* Semaphore.make(1)
   const threadId = meta.id
   let settings = initial.settings
-  let running: Running | null = null
+  // Changed before there was a rollout to say so.
+  let isUnrecorded = false
+  let running: RunningTurn.RunningTurn | null = null
   let failed = false
   let broken: RolloutWriteFailed | null = null
   // What the turn failed with that could not be written any more: memory alone knows.
@@ -148,147 +139,48 @@ export const make = Effect.fnUntraced(function* (
         turn.id === unwritten?.id ? { ...turn, status: "failed" as const, error: unwritten.error } : turn
       )
 
+  // The very same list for as long as nothing happens: what is printed of it is printed once (`PrintedTurns.ts`).
+  let resting: {
+    readonly of: ProjectedSession
+    readonly failure: object | null
+    readonly turns: ReadonlyArray<Turn>
+  } | null = null
+  const turnsAtRest = (): ReadonlyArray<Turn> => {
+    const of = journal.projected()
+    if (resting?.of !== of || resting.failure !== unwritten) {
+      resting = { of, failure: unwritten, turns: atRest(recorded()) }
+    }
+    return resting.turns
+  }
+
   const turns = (): ReadonlyArray<Turn> => {
     const active = running
-    if (active === null) return atRest(recorded())
+    if (active === null) return turnsAtRest()
     const all = recorded()
     const now = all.findLast((turn) => turn.id === active.id)
     return all.map((turn) =>
-      turn === now ? { ...turn, items: active.recording.shown(turn.items) } : (atRest([turn])[0] ?? turn)
+      turn === now ? { ...turn, items: active.shown(turn.items) } : (atRest([turn])[0] ?? turn)
     )
   }
 
-  // What the agent has said is written and told, and what it has spent is counted, whatever happens to the turn.
-  const onEvent = (active: Running, event: AgentEvent) =>
-    alone(
-      Effect.gen(function* () {
-        // Steering may have found out that nothing can be written any more.
-        if (broken !== null) return yield* broken
-        return yield* active.recording.on(event)
-      })
-    ).pipe(Effect.uninterruptible)
-
-  /** The turn is over: writes how, frees the thread, and tells everybody. */
-  const end = Effect.fnUntraced(function* (active: Running, exit: Exit.Exit<void, AgentError | RolloutWriteFailed>) {
-    const now = yield* Clock.currentTimeMillis
-    const error = Exit.isSuccess(exit) ? null : failureOf(exit.cause)
-    if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) {
-      yield* Effect.logError("LiveThread: the turn died", exit.cause).pipe(
-        Effect.annotateLogs({ threadId, turnId: active.id })
-      )
-    }
-    const how: TurnRecording.TurnEnd =
-      Exit.isFailure(exit) && error === null
-        ? { _tag: "interrupted" }
-        : { _tag: "completed", error: error?._tag === "AgentError" ? recordedError(error) : null }
-    const written =
-      error?._tag === "RolloutWriteFailed" ? Exit.fail(error) : yield* Effect.exit(active.recording.end(how, now))
-    const lost = Exit.isFailure(written) ? failureOf(written.cause) : null
-    if (lost !== null && lost._tag === "RolloutWriteFailed") broken = lost
+  /** A turn is over, and how is recorded: frees the thread, and tells everybody. */
+  const ended = Effect.fnUntraced(function* (turnId: TurnId, { error, lost }: RunningTurn.Ending) {
+    broken = lost ?? broken
     const reason = broken ?? error
     running = null
+    services.rested()
     failed = reason !== null
-    const told: TurnError | null =
-      reason === null
-        ? null
-        : turnError(
-            reason._tag === "AgentError"
-              ? recordedError(reason)
-              : { message: reason.message, codex_error_info: "other" }
-          )
-    if (told !== null) {
-      if (broken !== null) unwritten = { id: active.id, error: told }
-      yield* tellStatus
-      yield* publish({ method: "error", params: { error: told, willRetry: false, threadId, turnId: active.id } })
-    } else yield* tellStatus
-    const turn = turns().findLast((one) => one.id === active.id)
+    const why = reason === null ? null : toldError(reason)
+    if (why !== null && broken !== null) unwritten = { id: turnId, error: why }
+    yield* tellStatus
+    if (why !== null) {
+      yield* publish({ method: "error", params: { error: why, willRetry: false, threadId, turnId } })
+    }
+    const turn = turns().findLast((one) => one.id === turnId)
     if (turn !== undefined) {
       yield* publish({ method: "turn/completed", params: { threadId, turn: withView(turn, "summary") } })
     }
-    yield* Deferred.succeed(active.ended, undefined)
   })
-
-  type Work = (
-    history: ReadonlyArray<JsonRecord>,
-    turn: TurnIdentity
-  ) => Effect.Effect<void, AgentError | RolloutWriteFailed>
-
-  /** What a turn does next. */
-  interface Step {
-    readonly history: Exit.Exit<ReadonlyArray<JsonRecord>, AgentError>
-    readonly work: Work
-  }
-
-  /** Works until there is nothing more to do, and ends the turn. */
-  const run = (active: Running, { history, work }: Step): Effect.Effect<void> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const known = Exit.isFailure(history) ? Effect.fail(failureOf(history.cause) ?? unknownFailure) : history
-        const place = { threadId, turnId: active.id }
-        const turn: TurnIdentity = { ...place, ask: TurnQuestions.make(approvals, place, tellStatus) }
-        const working = Effect.flatMap(known, (found) => work(found, turn)).pipe(
-          Effect.provideService(CurrentTurn, turn)
-        )
-        const exit = yield* Effect.exit(restore(working))
-        // One instant: either the agent hears what came last, or the turn is over and takes no more.
-        const next = yield* alone(Exit.isSuccess(exit) ? endOrGoOn(active) : Effect.as(end(active, exit), null))
-        if (next !== null) yield* run(active, next)
-      })
-    )
-
-  /** Goes on with what the user said after an agent that asks had asked for the last time; else the turn is over. */
-  const endOrGoOn = Effect.fnUntraced(function* (active: Running): Effect.fn.Return<Step | null> {
-    if (!active.asks || active.steered.length === 0) return yield* Effect.as(end(active, Exit.void), null)
-    const late = active.steered.splice(0)
-    const history = yield* Effect.exit(services.modelInput)
-    // It is recorded already, and so at the end of the history, where the agent is given it as what the user says.
-    const before = Exit.map(history, (items) =>
-      items.slice(-late.length).every(isFromUser) ? items.slice(0, -late.length) : items
-    )
-    return { history: before, work: converse(active, late.flat()) }
-  })
-
-  const converse =
-    (active: Running, input: ReadonlyArray<UserInput>): Work =>
-    (history, turn) =>
-      Stream.runForEach(
-        agent.run({
-          ...turn,
-          history,
-          input,
-          settings: active.recording.settings,
-          steered: Effect.sync(() => {
-            active.asks = true
-            return active.steered.splice(0).flat()
-          })
-        }),
-        (event) => onEvent(active, event)
-      )
-
-  /** The agent is asked for a summary; nothing of what it says is shown, and what it costs is counted. */
-  const summarize =
-    (active: Running): Work =>
-    (history, turn) =>
-      Effect.gen(function* () {
-        let summary = ""
-        const { settings } = active.recording
-        const input: ReadonlyArray<UserInput> = [{ type: "text", text: Compaction.PROMPT, text_elements: [] }]
-        yield* Stream.runForEach(
-          agent.run({ ...turn, history, input, settings, steered: Effect.succeed([]) }),
-          (event) => {
-            if (event._tag === "TextDelta") summary += event.delta
-            return event._tag === "UsageReport" ? onEvent(active, event) : Effect.void
-          }
-        )
-        if (summary.trim() === "") {
-          return yield* new AgentError({
-            kind: "other",
-            detail: "the agent gave no summary to compact with",
-            httpStatus: null
-          })
-        }
-        yield* alone(Effect.uninterruptible(active.recording.compacted(history, summary)))
-      })
 
   const readOnly = () =>
     Effect.suspend((): Effect.Effect<void, InvalidRequest | ThreadReadOnly> => {
@@ -307,26 +199,41 @@ export const make = Effect.fnUntraced(function* (
     })
 
   const add = Effect.fnUntraced(
-    function* (active: Running, input: ReadonlyArray<UserInput>, clientId: string | null) {
+    function* (active: RunningTurn.RunningTurn, input: ReadonlyArray<UserInput>, clientId: string | null) {
       if (active.kind === "compaction") {
         return yield* new InvalidRequest({ field: "input", detail: "cannot steer a compaction; wait until it is done" })
       }
-      yield* active.recording.interject(input, clientId)
-      active.steered.push(input)
+      yield* active.add(input, clientId)
     },
     Effect.catchTag("RolloutWriteFailed", becomeReadOnly)
   )
 
-  /** Writes the beginning of a turn, with what `first` adds, and tells of it; `work` is what the turn does. */
+  const tellSettings = Effect.suspend(() =>
+    publish({ method: "thread/settings/updated", params: { threadId, threadSettings: told(settings) } })
+  )
+
+  /** A rollout that is there records it at once; one that is yet to be made, with its first turn. */
+  const change = Effect.fnUntraced(
+    function* (overrides: SettingsSource) {
+      const next = resolve([overrides], settings)
+      if (Equal.equals(next, settings)) return
+      if (journal.ref() === null) isUnrecorded = true
+      else yield* journal.append([TurnLines.settingsApplied(threadId, next)])
+      settings = next
+      yield* tellSettings
+    },
+    Effect.catchTag("RolloutWriteFailed", becomeReadOnly)
+  )
+
+  /** Writes the beginning of a turn, with what `first` adds, and tells of it; then it runs. */
   const begin = Effect.fnUntraced(function* (
-    kind: Running["kind"],
+    task: RunningTurn.Task,
     under: ThreadSettings,
     first: (
       recording: TurnRecording.TurnRecording,
       now: number,
       lines: ReadonlyArray<TurnLines.RecordDraft>
-    ) => Effect.Effect<ReadonlyArray<Notification>, RolloutWriteFailed>,
-    work: (active: Running) => Work
+    ) => Effect.Effect<ReadonlyArray<Notification>, RolloutWriteFailed>
   ) {
     const now = yield* Clock.currentTimeMillis
     // A turn that nobody ended (the server died in it) is ended now: the model is told before it goes on.
@@ -336,21 +243,32 @@ export const make = Effect.fnUntraced(function* (
     const id = TurnId.make(yield* random.uuidV7())
     const place: TurnLines.TurnPlace = { mode, threadId, turnId: id }
     const recording = TurnRecording.make({ place, settings: under, startedAt: now, journal, random, publish, metrics })
-    const ended = yield* Deferred.make<void>()
-    const active: Running = { kind, id, recording, steered: [], asks: false, ended, fiber: null }
-    const tell = yield* first(recording, now, TurnLines.turnStarted(place, now, under))
+    const active = yield* RunningTurn.make(recording, task, {
+      agent,
+      approvals,
+      modelInput: services.modelInput,
+      alone,
+      writable: Effect.suspend(() => (broken === null ? Effect.void : Effect.fail(broken))),
+      waitingChanged: tellStatus,
+      ended: (ending) => ended(id, ending)
+    })
+    const isChanged = !Equal.equals(under, settings)
+    const lines = TurnLines.turnStarted(place, now, under)
+    const tell = yield* first(
+      recording,
+      now,
+      isChanged || isUnrecorded ? [...lines, TurnLines.settingsApplied(threadId, under)] : lines
+    )
     settings = under
+    isUnrecorded = false
     running = active
     failed = false
+    if (isChanged) yield* tellSettings
     yield* tellStatus
     const turn = { ...opened(id), startedAt: Math.floor(now / 1000) }
     yield* publish({ method: "turn/started", params: { threadId, turn } })
     yield* Effect.forEach(tell, publish, { discard: true })
-    // At once: a turn that is interrupted before its fiber ran would never end.
-    const turnRun = Effect.withSpan(run(active, { history, work: work(active) }), "LiveThread.turn", {
-      attributes: { threadId, turnId: id, kind }
-    })
-    active.fiber = yield* Effect.forkIn(turnRun, scope, { startImmediately: true })
+    yield* active.launch(history, scope)
     return opened(id)
   })
 
@@ -361,13 +279,13 @@ export const make = Effect.fnUntraced(function* (
       if (running !== null) {
         const { id } = running
         yield* add(running, request.input, request.clientMessageId)
+        yield* change(request.overrides)
         return turns().findLast((turn) => turn.id === id) ?? opened(id)
       }
       return yield* begin(
-        "conversation",
-        request.settings,
-        (recording, now, lines) => recording.say(request.input, request.clientMessageId, now, lines),
-        (active) => converse(active, request.input)
+        { kind: "conversation", input: request.input },
+        resolve([request.overrides], settings),
+        (recording, now, lines) => recording.say(request.input, request.clientMessageId, now, lines)
       )
     },
     Effect.catchTag("RolloutWriteFailed", becomeReadOnly),
@@ -380,7 +298,7 @@ export const make = Effect.fnUntraced(function* (
     if (running !== null) {
       return yield* new InvalidRequest({ field: "threadId", detail: "Cannot compact while a turn is in progress." })
     }
-    yield* begin("compaction", settings, (recording, now, lines) => recording.beginCompaction(now, lines), summarize)
+    yield* begin({ kind: "compaction" }, settings, (recording, now, lines) => recording.beginCompaction(now, lines))
   }).pipe(Effect.catchTag("RolloutWriteFailed", becomeReadOnly), Effect.uninterruptible, alone)
 
   const expected = Effect.fnUntraced(function* (turnId: string, field: string, idle: string) {
@@ -391,9 +309,6 @@ export const make = Effect.fnUntraced(function* (
     }
     return running
   })
-
-  const cancel = (active: Running) =>
-    Effect.andThen(active.fiber === null ? Effect.void : Fiber.interrupt(active.fiber), Deferred.await(active.ended))
 
   return {
     id: threadId,
@@ -432,9 +347,19 @@ export const make = Effect.fnUntraced(function* (
       Effect.uninterruptible,
       alone
     ),
+    changeSettings: Effect.fn("LiveThread.changeSettings")(
+      function* (overrides) {
+        yield* Effect.annotateCurrentSpan("threadId", threadId)
+        yield* readOnly()
+        yield* change(overrides)
+      },
+      Effect.uninterruptible,
+      alone
+    ),
     interrupt: Effect.fn("LiveThread.interrupt")(function* (turnId) {
       yield* Effect.annotateCurrentSpan({ threadId, turnId })
-      yield* cancel(yield* alone(expected(turnId, "turnId", "no active turn to interrupt")))
+      const active = yield* alone(expected(turnId, "turnId", "no active turn to interrupt"))
+      yield* active.cancel
     }),
     stop: alone(
       Effect.sync(() => {
@@ -442,7 +367,7 @@ export const make = Effect.fnUntraced(function* (
         wasStopped = true
         return running
       })
-    ).pipe(Effect.flatMap((active) => (active === null ? Effect.void : cancel(active)))),
+    ).pipe(Effect.flatMap((active) => (active === null ? Effect.void : active.cancel))),
     record: Effect.fn("LiveThread.record")(
       function* (records, what) {
         yield* readOnly()

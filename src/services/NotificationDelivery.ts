@@ -102,6 +102,8 @@ export class NotificationDelivery extends Context.Service<
     readonly unsubscribe: (connection: Connection, threadId: ThreadId) => Effect.Effect<boolean>
     /** The connections that hear the thread's events. */
     readonly subscribers: (threadId: ThreadId) => Effect.Effect<ReadonlyArray<ConnectionId>>
+    /** Calls `heard` whenever a thread has lost its last listener, for as long as the scope lasts. */
+    readonly whenLeft: (heard: (threadId: ThreadId) => void) => Effect.Effect<void, never, Scope.Scope>
     /** Where the events stood when a follower subscribed to the thread; null when it did not. */
     readonly joinedAt: (connection: Connection, threadId: ThreadId) => EventPosition | null
     /** Where the events stand now: what is told from here on has a larger number. */
@@ -143,6 +145,7 @@ const make = Effect.fnUntraced(function* (options: ThreadLogs.ThreadLogOptions) 
   const metrics = yield* Metrics.recorder
   const registered = new Map<ConnectionId, Registered>()
   const subscriptions = new Map<ThreadId, Map<ConnectionId, number>>()
+  const hearing = new Set<(threadId: ThreadId) => void>()
   let connections = 0
 
   const connect = Effect.fnUntraced(function* (options?: ConnectOptions) {
@@ -259,7 +262,9 @@ const make = Effect.fnUntraced(function* (options: ThreadLogs.ThreadLogOptions) 
           const count = counts?.get(connection.id) ?? 0
           if (count > 1) counts?.set(connection.id, count - 1)
           else counts?.delete(connection.id)
-          if (counts?.size === 0) subscriptions.delete(threadId)
+          if (counts?.size !== 0) return
+          subscriptions.delete(threadId)
+          for (const heard of hearing) heard(threadId)
         })
     )
 
@@ -293,6 +298,13 @@ const make = Effect.fnUntraced(function* (options: ThreadLogs.ThreadLogOptions) 
       return true
     }),
     subscribers: (threadId) => Effect.sync(() => Array.from(subscriptions.get(threadId)?.keys() ?? [])),
+    whenLeft: (heard) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => hearing.add(heard)),
+          () => Effect.sync(() => hearing.delete(heard))
+        )
+      ),
     joinedAt: (connection, threadId) => {
       const entry = registered.get(connection.id)
       return entry?.follower === true ? (entry.kept.get(threadId)?.at ?? null) : null

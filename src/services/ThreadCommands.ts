@@ -9,7 +9,7 @@ import type { ThreadId, TurnId } from "../domain/Ids.ts"
 import { firstUnusableItem } from "../domain/ForkLines.ts"
 import type { UserInput } from "../domain/ThreadItem.ts"
 import { type GitUpdate, payloadWithGit } from "../domain/SessionMeta.ts"
-import { resolve, type SettingsSource } from "../domain/ThreadSettings.ts"
+import type { SettingsSource } from "../domain/ThreadSettings.ts"
 import type { Turn } from "../domain/Turn.ts"
 import * as TurnLines from "../domain/TurnLines.ts"
 import type { LiveThread } from "./LiveThread.ts"
@@ -43,6 +43,8 @@ export class ThreadCommands extends Context.Service<
       input: ReadonlyArray<UserInput>,
       clientMessageId: string | null
     ) => Effect.Effect<TurnId, ThreadError>
+    /** Changes a loaded thread's settings from its next turn on; what is not named stays. */
+    readonly changeSettings: (threadId: ThreadId, overrides: SettingsSource) => Effect.Effect<void, ThreadError>
     /** Ends the turn that runs, which must be the one named. */
     readonly interrupt: (threadId: ThreadId, turnId: string) => Effect.Effect<void, ThreadError>
     /**
@@ -166,22 +168,16 @@ const make = Effect.gen(function* () {
   return ThreadCommands.of({
     startTurn: Effect.fn("ThreadCommands.startTurn")(function* (request) {
       return yield* onLoaded(request.threadId, (thread) =>
-        Effect.andThen(
-          Effect.fromResult(notEmpty(request.input)),
-          Effect.suspend(() =>
-            thread.startTurn({
-              input: request.input,
-              clientMessageId: request.clientMessageId,
-              settings: resolve([request.overrides], thread.settings())
-            })
-          )
-        )
+        Effect.andThen(Effect.fromResult(notEmpty(request.input)), thread.startTurn(request))
       )
     }),
     steer: Effect.fn("ThreadCommands.steer")(function* (threadId, expectedTurnId, input, clientMessageId) {
       const thread = yield* loaded(threadId)
       yield* Effect.fromResult(notEmpty(input))
       return yield* thread.steer(expectedTurnId, input, clientMessageId)
+    }),
+    changeSettings: Effect.fn("ThreadCommands.changeSettings")(function* (threadId, overrides) {
+      yield* onLoaded(threadId, (thread) => thread.changeSettings(overrides))
     }),
     interrupt: Effect.fn("ThreadCommands.interrupt")(function* (threadId, turnId) {
       yield* (yield* loaded(threadId)).interrupt(turnId)

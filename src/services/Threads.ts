@@ -5,7 +5,7 @@
  * loaded. A rollout that another process changed is read again before the next snapshot, as long as this
  * server has not written to it itself.
  */
-import { Context, Duration, Effect, Equal, Exit, Latch, Layer, Option, Scope, Semaphore } from "effect"
+import { Context, Duration, Effect, Equal, Exit, Latch, Layer, Option, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
 import type { Thread } from "../domain/Thread.ts"
@@ -26,6 +26,7 @@ import { type RestoredSession, SessionReconstruction } from "./SessionReconstruc
 import type { ThreadError } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
 import * as Journal from "./ThreadJournal.ts"
+import * as ThreadLocks from "./ThreadLocks.ts"
 import * as ToldThreads from "./ToldThreads.ts"
 
 /** A thread as of one instant of its history. */
@@ -152,29 +153,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const told = ToldThreads.make()
   /** Told of, and not loaded yet. A latch opens when somebody waits for its thread. */
   const arriving = new Map<ThreadId, Latch.Latch>()
-  const loading = new Map<ThreadId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
-
-  /** The lock of a thread; it is forgotten with its last user. */
-  const enter = (threadId: ThreadId) =>
-    Effect.sync(() => {
-      const lock = loading.get(threadId) ?? { semaphore: Semaphore.makeUnsafe(1), users: 0 }
-      lock.users++
-      loading.set(threadId, lock)
-      arriving.get(threadId)?.openUnsafe()
-      return lock
-    })
-  const leave = (threadId: ThreadId) => (lock: { users: number }) =>
-    Effect.sync(() => {
-      if (--lock.users === 0) loading.delete(threadId)
-    })
-
-  /** One at a time per thread. */
-  const alone = <A, E, R>(threadId: ThreadId, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.acquireUseRelease(enter(threadId), ({ semaphore }) => semaphore.withPermits(1)(effect), leave(threadId))
-
-  /** Keeps everybody else from the thread for as long as the scope lasts. */
-  const holdAlone = (threadId: ThreadId) =>
-    Effect.flatMap(Effect.acquireRelease(enter(threadId), leave(threadId)), ({ semaphore }) => semaphore.takeScoped(1))
+  const locks = ThreadLocks.make((threadId) => arriving.get(threadId)?.openUnsafe())
+  const { alone } = locks
 
   const settings = Effect.fnUntraced(function* (overrides: SettingsSource, remembered: SettingsSource) {
     const configured = yield* config.settings
@@ -330,7 +310,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     const { threadId } = ref
     const scope = yield* Scope.make()
     const found = yield* Effect.gen(function* () {
-      yield* Effect.interruptible(Scope.provide(holdAlone(threadId), scope))
+      yield* Effect.interruptible(Scope.provide(locks.hold(threadId), scope))
       if (threads.has(threadId)) return null
       const glimpsed = withTurns ? null : yield* reconstruction.glimpse(ref)
       const known = glimpsed === null ? yield* recall(ref) : { ...glimpsed, turns: glimpsed.recent }
@@ -448,7 +428,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     { withTurns = true }: { readonly withTurns?: boolean } = {}
   ): Effect.fn.Return<Snapshot, ThreadError> {
     // Nearly every thread is neither loaded nor being loaded: nobody has to be waited for.
-    const thread = threads.has(threadId) || loading.has(threadId) ? yield* find(threadId) : undefined
+    const thread = threads.has(threadId) || locks.isWanted(threadId) ? yield* find(threadId) : undefined
     if (thread !== undefined) return (yield* snapshot(thread, Effect.void, withTurns))[0]
     const ref = yield* store.locate(threadId, { archived: true })
     if (!withTurns) return yield* tell(ref)

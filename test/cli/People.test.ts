@@ -157,4 +157,17 @@ describe("rethread generate-json-schema", () => {
       assert.strictEqual(readFileSync(join(folder, "codex_app_server_protocol.schemas.json"), "utf8"), out)
     })
   )
+
+  it.effect("prints the OpenRPC document that the documentation has, or writes it", () =>
+    Effect.gen(function* () {
+      const documented = readFileSync(new URL("../../docs/openrpc.json", import.meta.url), "utf8")
+      const { out } = yield* run(["generate-json-schema", "--openrpc"])
+      assert.strictEqual(out, documented)
+      const folder = join(yield* home([]), "openrpc")
+      const written = yield* run(["generate-json-schema", "--openrpc", "--out", folder])
+      assert.strictEqual(written.err, `openrpc.json in ${folder}\n`)
+      assert.deepStrictEqual(readdirSync(folder), ["openrpc.json"])
+      assert.strictEqual(readFileSync(join(folder, "openrpc.json"), "utf8"), documented)
+    })
+  )
 })

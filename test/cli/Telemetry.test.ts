@@ -3,23 +3,25 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Option } from "effect"
-import { createServer } from "node:http"
+import { createServer, type IncomingHttpHeaders } from "node:http"
 import { isRecord, own, parseExact } from "../../src/domain/Json.ts"
 import { at, hello, home, send, start, threadId } from "./support/Program.ts"
 
 const kinds = ["traces", "metrics", "logs"] as const
 
-/** A collector: where it is, and the first of what it gets of each kind, by kind. */
+/** A collector: where it is, the first of what it gets of each kind, by kind, and the headers of the latest of it. */
 const collector = Effect.gen(function* () {
   const first = {
     traces: yield* Deferred.make<string>(),
     metrics: yield* Deferred.make<string>(),
     logs: yield* Deferred.make<string>()
   }
+  let latest: IncomingHttpHeaders | null = null
   const server = yield* Effect.acquireRelease(
     Effect.callback<ReturnType<typeof createServer>>((resume) => {
       const listening = createServer((request, response) => {
         const chunks: Array<Buffer> = []
+        latest = request.headers
         request.on("data", (chunk: Buffer) => chunks.push(chunk))
         request.on("end", () => {
           const kind = kinds.find((one) => request.url === `/v1/${one}`)
@@ -36,7 +38,11 @@ const collector = Effect.gen(function* () {
       })
   )
   const address = server.address()
-  return { first, url: `http://127.0.0.1:${isRecord(address) ? String(own(address, "port")) : ""}` }
+  return {
+    first,
+    headers: () => latest,
+    url: `http://127.0.0.1:${isRecord(address) ? String(own(address, "port")) : ""}`
+  }
 })
 
 /** Everything in a value that has a name. */
@@ -97,6 +103,21 @@ describe("a collector", () => {
     })
   )
 
+  it.live("gets the headers of the command line, and of the environment", () =>
+    Effect.gen(function* () {
+      const { first, headers, url } = yield* collector
+      const flags = ["--otlp-header", "Authorization=Bearer a=b", "--otlp-header", "x-team=ours"]
+      const environment = { OTEL_EXPORTER_OTLP_HEADERS: "x-team=theirs,x-key=a%20secret" }
+      assert.strictEqual(yield* told(["--otlp", url, ...flags], environment), "")
+      yield* Deferred.await(first.traces)
+      const sent = headers()
+      assert.deepStrictEqual(
+        [sent?.authorization, sent?.["x-team"], sent?.["x-key"]],
+        ["Bearer a=b", "ours", "a secret"]
+      )
+    })
+  )
+
   it.live("that does not answer changes nothing for clients", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* told(["--otlp", "http://127.0.0.1:1"], {}), "")
@@ -133,6 +154,33 @@ describe("logs", () => {
       yield* program.frame
       yield* send(program, { method: "nobody/knows", params: {} })
       assert.strictEqual(at(Option.getOrThrow(parseExact(yield* program.message)), "level"), "DEBUG")
+    })
+  )
+})
+
+describe("headers that cannot be used", () => {
+  it.live.each<readonly [string, ReadonlyArray<string>, Record<string, string>, string]>([
+    ["no value", ["--otlp-header", "secret"], {}, "unsupported --otlp-header: expected NAME=VALUE"],
+    ["no name", ["--otlp-header", "a b=secret"], {}, '--otlp-header: "a b" is no name of a header'],
+    ["no line", ["--otlp-header", "a=secret\nsecret"], {}, "--otlp-header: the value of a cannot be sent"],
+    ["nothing in the environment", [], { OTEL_EXPORTER_OTLP_HEADERS: "secret" }, "OTEL_EXPORTER_OTLP_HEADERS"],
+    ["no text in the environment", [], { OTEL_EXPORTER_OTLP_HEADERS: "a=secret%" }, "OTEL_EXPORTER_OTLP_HEADERS"]
+  ])("%s: said with exit code 2, and without the value", ([, args, environment, words]) =>
+    Effect.gen(function* () {
+      const all = ["app-server", "--otlp", "http://127.0.0.1:1", ...args, "--codex-home", yield* home]
+      const program = yield* start(all, environment)
+      assert.strictEqual(yield* program.exitCode, 2)
+      const said = yield* program.said
+      assert.include(said, words)
+      assert.notInclude(said, "secret")
+    })
+  )
+
+  it.live("without a collector a header is refused", () =>
+    Effect.gen(function* () {
+      const program = yield* start(["app-server", "--otlp-header", "a=b", "--codex-home", yield* home], {})
+      assert.strictEqual(yield* program.exitCode, 2)
+      assert.include(yield* program.said, "--otlp URL")
     })
   )
 })

@@ -5,33 +5,11 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile } from "node:child_process"
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { isRecord } from "../../src/domain/Json.ts"
 import { at } from "../conformance/Case.ts"
-
-const root = join(import.meta.dirname, "../..")
-const read = (file: string): string => readFileSync(join(root, file), "utf8")
-
-const inDocuments = /^```ts\n([\s\S]*?)^```$/gm
-const inDocstrings = /^ *\* ```ts\n([\s\S]*?)^ *\* ```$/gm
-const margin = /^ *\* ?/gm
-
-interface Block {
-  readonly name: string
-  readonly code: string
-}
-
-const blocksOf = (file: string): ReadonlyArray<Block> => {
-  const isSource = file.endsWith(".ts")
-  return Array.from(read(file).matchAll(isSource ? inDocstrings : inDocuments), ([, code = ""], n) => ({
-    name: `${file.replaceAll(/[^A-Za-z0-9]+/g, "_")}_${n + 1}.ts`,
-    code: isSource ? code.replaceAll(margin, "") : code
-  }))
-}
-
-const documents = ["README.md", ...globSync("docs/*.md", { cwd: root })]
-const sources = globSync("src/**/*.ts", { cwd: root })
+import { type Block, blocksOf, documents, put, read, root, sources } from "./Blocks.ts"
 
 /** The sources behind the package's names. */
 const paths = (): Readonly<Record<string, ReadonlyArray<string>>> => {
@@ -46,22 +24,17 @@ const paths = (): Readonly<Record<string, ReadonlyArray<string>>> => {
   )
 }
 
-/** A folder inside the repository, so that packages are found from it. */
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(root, "node_modules/.documents-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
-const compile = Effect.fnUntraced(function* (blocks: ReadonlyArray<Block>) {
-  const directory = yield* folder
+const compile = Effect.fnUntraced(function* (blocks: ReadonlyArray<Pick<Block, "path" | "code">>) {
+  const directory = yield* Effect.acquireRelease(
+    Effect.sync(() => put(blocks)),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+  )
   const config = {
     extends: join(root, "tsconfig.json"),
     compilerOptions: { paths: paths(), plugins: [], noUnusedLocals: false },
-    include: ["*.ts"]
+    include: ["**/*.ts"]
   }
   writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(config))
-  // A block is a module of its own, also one that neither imports nor exports.
-  for (const { code, name } of blocks) writeFileSync(join(directory, name), `${code}\nexport {}\n`)
   const compiler = join(root, "node_modules/typescript/bin/tsc")
   return yield* Effect.callback<string>((resume) => {
     execFile(process.execPath, [compiler, "--project", directory], (error, stdout, stderr) =>
@@ -70,19 +43,27 @@ const compile = Effect.fnUntraced(function* (blocks: ReadonlyArray<Block>) {
   })
 }, Effect.scoped)
 
-it.effect("the code in documents and docstrings compiles", () =>
-  Effect.gen(function* () {
-    const blocks = [...documents, ...sources].flatMap(blocksOf)
-    assert.isTrue(blocks.some(({ name }) => name.startsWith("README")))
-    assert.isTrue(blocks.some(({ name }) => name.startsWith("src_")))
-    // One that does not shows that what is wrong is found.
-    const wrong = { name: "wrong.ts", code: 'import { Nothing } from "rethread/services"' }
-    const said = yield* compile([...blocks, wrong])
-    const errors = said.split("\n").filter((line) => line.includes("error TS"))
-    assert.deepStrictEqual(
-      errors.filter((line) => !line.includes("wrong.ts(1,10)")),
-      []
-    )
-    assert.strictEqual(errors.length, 1)
-  })
+it("every block has a place of its own", () => {
+  const places = [...documents, ...sources].flatMap(blocksOf).map(({ path }) => path)
+  assert.deepStrictEqual(places, [...new Set(places)])
+})
+
+it.effect(
+  "the code in documents and docstrings compiles",
+  () =>
+    Effect.gen(function* () {
+      const blocks = [...documents, ...sources].flatMap(blocksOf)
+      assert.isTrue(blocks.some(({ from }) => from === "README.md"))
+      assert.isTrue(blocks.some(({ from }) => from.startsWith("src/")))
+      // One that does not shows that what is wrong is found.
+      const wrong = { path: "wrong.ts", code: 'import { Nothing } from "rethread/services"' }
+      const said = yield* compile([...blocks, wrong])
+      const errors = said.split("\n").filter((line) => line.includes("error TS"))
+      assert.deepStrictEqual(
+        errors.filter((line) => !line.includes("wrong.ts(1,10)")),
+        []
+      )
+      assert.strictEqual(errors.length, 1)
+    }),
+  180_000
 )

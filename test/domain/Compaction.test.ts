@@ -24,6 +24,11 @@ describe("a compaction", () => {
     assert.deepStrictEqual(left.map(textOf), ["one", "two", Compaction.summaryMessage("first")])
   })
 
+  it("has a summary without the blanks around it", () => {
+    assert.strictEqual(Compaction.summaryMessage(" \n first \n"), Compaction.summaryMessage("first"))
+    assert.isTrue(Compaction.summaryMessage(" first ").endsWith("\nfirst"))
+  })
+
   it("covers the summary of the one before it", () => {
     const first = Compaction.replacement(history, Compaction.summaryMessage("first"))
     const codex = message(

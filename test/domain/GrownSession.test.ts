@@ -200,3 +200,26 @@ describe("wherever a rollout is cut", () => {
     { arbitrary: { runs: 400, size: 10 } }
   )
 })
+
+describe("a session at rest", () => {
+  const growth = (builder: ReturnType<typeof script>) => {
+    const projection = whole(builder.build().bytes, "legacy")
+    return GrownSession.growthOf(projection, projection.result())
+  }
+  const turn = [S("T1"), um(), am(), C("T1")]
+
+  it("may go on, with the number of its next item", () => {
+    assert.deepStrictEqual(growth(script(turn)), { nextItem: 3 })
+    assert.deepStrictEqual(growth(script([...turn, U(7)])), { nextItem: 3 })
+  })
+
+  it("that is a fork is read whole, whatever it spent", () => {
+    assert.strictEqual(growth(script(turn).fork()), null)
+    assert.strictEqual(growth(script([S("T1"), um(), am(), U(7), C("T1")]).fork()), null)
+  })
+
+  it("whose figures are nobody's, or in which a turn is open, is read whole", () => {
+    assert.strictEqual(growth(script([U(7), ...turn])), null)
+    assert.strictEqual(growth(script(turn.slice(0, -1))), null)
+  })
+})

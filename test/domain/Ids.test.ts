@@ -26,6 +26,8 @@ describe("thread ids", () => {
     `${canonical}\n`,
     `{${canonical}`,
     `${canonical}}`,
+    `{${canonical}x`,
+    `x${canonical}}`,
     canonical.replace("a", "g"),
     canonical.replace(/-/, ""),
     `urn:uuid:{${canonical}}`,

@@ -43,6 +43,8 @@ describe("setOrdinal", () => {
     )
     assert.strictEqual(setOrdinal('{"a":1}', 3), '{"ordinal":3,"a":1}')
     assert.strictEqual(setOrdinal('{"ordinal":1,"ordinal":2}', 3), '{"ordinal":3,"ordinal":3}')
+    assert.strictEqual(setOrdinal('{"a":"\\"","ordinal":1}', 3), '{"a":"\\"","ordinal":3}')
+    assert.strictEqual(setOrdinal('{"a":"\\\\","ordinal":1}', 3), '{"a":"\\\\","ordinal":3}')
     assert.strictEqual(setOrdinal('{"\\u006frdinal":1}', 3), '{"\\u006frdinal":3}')
   })
 })

@@ -59,8 +59,8 @@ const agrees = (turns: ReadonlyArray<Turn>) => {
   }
 }
 
-// The first words of a rollout are read: they are its preview.
-const greeting = [S("T"), um("hello"), C("T")]
+// A turn with anything but words in it is made of values.
+const greeting = [S("T"), um("hello"), contextCompacted, C("T")]
 
 const story = (count: number, words: string) =>
   script([
@@ -93,9 +93,9 @@ describe("printing turns", () => {
     assert.deepStrictEqual<unknown>(
       turns[1]?.items.map(({ id, type }) => [id, type]),
       [
-        ["item-2", "userMessage"],
-        ["item-3", "reasoning"],
-        ["item-4", "agentMessage"]
+        ["item-3", "userMessage"],
+        ["item-4", "reasoning"],
+        ["item-5", "agentMessage"]
       ]
     )
   })
@@ -114,6 +114,21 @@ describe("printing turns", () => {
       for (const piece of pieces ?? []) assert.isBelow(piece.length, 256 * 1024 + 12 * (size + 3) + 2000)
     })
   }
+
+  it("prints a list once, whoever it is sent to", () => {
+    const turns = turnsOf(script([S("T1"), um("one"), C("T1"), S("T2"), um("two"), C("T2")]).build().bytes)
+    const sent = (name: string) => printTurns({ name, thread: { turns } }, JSON.stringify, name) ?? []
+    const [first, second] = [sent("a"), sent("b")]
+    for (const [name, pieces] of [
+      ["a", first],
+      ["b", second]
+    ] as const) {
+      const expected: unknown = JSON.parse(JSON.stringify({ name, thread: { turns } }))
+      assert.deepStrictEqual(JSON.parse(joined(pieces).slice(1)), expected)
+    }
+    const shared = first.filter((piece) => second.includes(piece))
+    assert.include(joined(shared), '"two"')
+  })
 
   it("has nothing to print of anything else", () => {
     const full = fullTurnsOf(story(2, "x"))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option } from "effect"
 import type { JsonRecord } from "../../src/domain/Json.ts"
-import { fromBare, fromPayload, sessionSource } from "../../src/domain/SessionMeta.ts"
+import { fromBare, fromPayload, payloadWithGit, restated, sessionSource } from "../../src/domain/SessionMeta.ts"
 
 const id = "01a202ff-0000-7000-8000-00000000000a"
 const parent = "01a202ff-0000-7000-8000-00000000000b"
@@ -139,5 +139,47 @@ describe("the source", () => {
 
   it("keys of an object's prototype are none of its own", () => {
     assert.strictEqual(sessionSource(JSON.parse('{"__proto__":{"custom":"x"}}')), "unknown")
+  })
+})
+
+describe("a session's repository", () => {
+  const git = { commit_hash: "a", branch: "b", repository_url: "u" }
+  const before = meta({ git, extra: 1 })
+
+  it("changes where a later line says so: what it leaves out stays, and null clears", () => {
+    const changed = (update: Parameters<typeof payloadWithGit>[1]) => payloadWithGit(before, update)["git"]
+    assert.deepStrictEqual(changed({}), git)
+    assert.deepStrictEqual(changed({ branch: "c" }), { ...git, branch: "c" })
+    assert.deepStrictEqual(changed({ sha: "x", originUrl: null }), { commit_hash: "x", branch: "b" })
+    assert.deepStrictEqual(changed({ sha: null, branch: null, originUrl: null }), {})
+    assert.deepStrictEqual(payloadWithGit(meta(), { branch: "c" })["git"], { branch: "c" })
+  })
+
+  it("is all that such a line changes, and it has what a line must have", () => {
+    assert.deepStrictEqual(payloadWithGit(before, { branch: "c" }), {
+      ...payload,
+      extra: 1,
+      git: { ...git, branch: "c" }
+    })
+    const bare = Option.getOrThrow(fromBare({ id, timestamp: "2025-05-01T00:00:00Z" }))
+    assert.deepStrictEqual(payloadWithGit(bare, {}), {
+      cwd: "",
+      originator: "",
+      cli_version: "0.0.0",
+      id,
+      timestamp: "2025-05-01T00:00:00Z",
+      git: {}
+    })
+  })
+
+  it("is taken from a line of the session's own that has one, and nothing else is", () => {
+    const later = meta({ git: { branch: "c" }, cwd: "/else" })
+    assert.deepStrictEqual(restated(before, later), {
+      ...before,
+      git: { sha: null, branch: "c", originUrl: null },
+      payload: { ...before.payload, git: { branch: "c" } }
+    })
+    assert.strictEqual(restated(before, meta({ cwd: "/else" })), before)
+    assert.strictEqual(restated(before, meta({ id: parent, git: { branch: "c" } })), before)
   })
 })

@@ -67,21 +67,48 @@ describe("what a rollout remembers", () => {
     assert.deepStrictEqual(remembered([]), { cwd: "/meta", modelProvider: "meta-provider" })
   })
 
-  it("a turn's context counts for the model and its effort only", () => {
-    assert.deepStrictEqual(remembered([turnContext({ effort: "high" })]), {
+  it("a turn's context counts for the model, its effort, and who approves what", () => {
+    assert.deepStrictEqual(remembered([turnContext({ effort: "high", approvals_reviewer: "auto_review" })]), {
       cwd: "/meta",
       modelProvider: "meta-provider",
       model: "turn-model",
-      reasoningEffort: "high"
+      reasoningEffort: "high",
+      approvalPolicy: "never",
+      approvalsReviewer: "auto_review"
     })
   })
 
-  it("a later turn without an effort keeps the one before", () => {
-    const settings = remembered([turnContext({ effort: "high" }), turnContext({ model: "second", effort: null })])
-    assert.deepStrictEqual([settings.model, settings.reasoningEffort], ["second", "high"])
+  it("the last turn decides: one without an effort has none, one that names no reviewer keeps the one before", () => {
+    const settings = remembered([
+      turnContext({ effort: "high", approvals_reviewer: "auto_review" }),
+      turnContext({ model: "second", effort: null, approval_policy: "untrusted" })
+    ])
+    assert.deepStrictEqual(
+      [settings.model, settings.reasoningEffort, settings.approvalPolicy, settings.approvalsReviewer],
+      ["second", null, "untrusted", "auto_review"]
+    )
   })
 
-  it("applied settings say everything; what they do not say stays", () => {
+  it("once a settings line was written, no turn decides who approves what, before it or after", () => {
+    const line = applied({ model: "m", cwd: "/w", approval_policy: "on-request", approvals_reviewer: "user" })
+    const turn = turnContext({ approval_policy: "never", approvals_reviewer: "auto_review" })
+    for (const steps of [
+      [line, turn],
+      [turn, line],
+      [turn, line, turn]
+    ]) {
+      const settings = remembered(steps)
+      assert.deepStrictEqual([settings.approvalPolicy, settings.approvalsReviewer], ["on-request", "user"])
+    }
+  })
+
+  it("a policy of a turn that is none is not taken", () => {
+    assert.isUndefined(remembered([turnContext({ approval_policy: "sometimes" })]).approvalPolicy)
+    const granular = { granular: { rules: true } }
+    assert.deepStrictEqual(remembered([turnContext({ approval_policy: granular })]).approvalPolicy, granular)
+  })
+
+  it("applied settings say everything: no tier and no effort where they name none; of parts, the rest stays", () => {
     const settings = remembered([
       applied({ model: "m", model_provider_id: "p", cwd: "/w", approval_policy: "never" }),
       applied({ service_tier: "fast", permission_profile: { type: "disabled" } })
@@ -92,6 +119,7 @@ describe("what a rollout remembers", () => {
       modelProvider: "p",
       approvalPolicy: "never",
       serviceTier: "fast",
+      reasoningEffort: null,
       sandbox: { type: "dangerFullAccess" }
     })
   })
@@ -151,7 +179,8 @@ describe("writing and reading settings", () => {
         : sandbox
     const written: ThreadSettings = { ...settings, sandbox: named, modelContextWindow: null }
     const read = remembered([applied(PersistedSettings.toRollout(written))])
-    const base = { ...defaults("/"), serviceTier: null, reasoningEffort: null }
+    // None is a setting too: it is read as one.
+    const base = { ...defaults("/"), serviceTier: "other", reasoningEffort: "other" }
     assert.deepStrictEqual(resolve([read], base), { ...written, cwd: absolutePath("/", cwd) })
   })
 

@@ -1,7 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Option, Schema } from "effect"
 import { exactInteger, parseExact, printExact } from "../../src/domain/Json.ts"
-import { isEstimate, ThreadTokenUsage, TokenCount, TokenUsage, zero } from "../../src/domain/TokenUsage.ts"
+import {
+  add,
+  isEstimate,
+  type RestoredUsage,
+  ThreadTokenUsage,
+  TokenCount,
+  TokenUsage,
+  withWindow,
+  zero
+} from "../../src/domain/TokenUsage.ts"
 
 const max = 2n ** 63n - 1n
 const min = -(2n ** 63n)
@@ -124,5 +133,43 @@ describe("JSON from outside", () => {
     const parsed = Option.getOrThrow(parseExact('{"__proto__":{"x_tokens":12345678901234567}}'))
     assert.strictEqual(printExact(parsed), '{"__proto__":{"x_tokens":12345678901234567}}')
     assert.isUndefined(Reflect.get({}, "x_tokens"))
+  })
+})
+
+describe("sums", () => {
+  const counts = (n: bigint): TokenUsage => ({
+    totalTokens: n,
+    inputTokens: n + 1n,
+    cachedInputTokens: n + 2n,
+    cacheWriteInputTokens: n + 3n,
+    outputTokens: n + 4n,
+    reasoningOutputTokens: n + 5n
+  })
+
+  it("are of each counter, and end at the largest integer", () => {
+    assert.deepStrictEqual(add(counts(10n), counts(200n)), {
+      totalTokens: 210n,
+      inputTokens: 212n,
+      cachedInputTokens: 214n,
+      cacheWriteInputTokens: 216n,
+      outputTokens: 218n,
+      reasoningOutputTokens: 220n
+    })
+    assert.deepStrictEqual(add(zero, counts(1n)), counts(1n))
+    const total = (a: bigint, b: bigint) => add(counts(a), counts(b)).totalTokens
+    assert.strictEqual(total(max - 1n, 1n), max)
+    assert.strictEqual(total(max, 1n), max)
+    assert.strictEqual(total(max, -1n), max - 1n)
+  })
+
+  it("have the window that a configuration names, if it names one", () => {
+    const usage: RestoredUsage = {
+      info: { total: counts(1n), last: zero, modelContextWindow: 7n, estimated: { total: false, last: false } },
+      owner: null,
+      inherited: null
+    }
+    assert.strictEqual(withWindow(null, 9n), null)
+    assert.strictEqual(withWindow(usage, null), usage)
+    assert.deepStrictEqual(withWindow(usage, 9n), { ...usage, info: { ...usage.info, modelContextWindow: 9n } })
   })
 })

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { TurnId } from "../../src/domain/Ids.ts"
+import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import type { RolloutBuilder } from "../../src/testing/RolloutBuilder.ts"
 import { defaultCreatedAt } from "../../src/testing/RolloutBuilder.ts"
 import {
@@ -14,8 +15,10 @@ import {
   contextCompacted,
   event,
   lastOf,
+  metaOf,
   project,
   rb,
+  readLines,
   S,
   script,
   type Step,
@@ -23,6 +26,7 @@ import {
   um,
   Unull
 } from "../support/Script.ts"
+import { skimInto } from "../support/SkimLines.ts"
 
 const usageOf = (steps: ReadonlyArray<Step>) => project(script(steps)).usage
 const short = (steps: ReadonlyArray<Step>) => {
@@ -311,5 +315,48 @@ describe("a total that is carried over", () => {
       1040n,
       lastOf(120)
     ])
+  })
+})
+
+describe("figures that are skimmed", () => {
+  const skimmed = (steps: ReadonlyArray<Step>) => {
+    const { bytes } = script(steps).build()
+    const projection = SessionProjection.make(metaOf(readLines(bytes)), "legacy")
+    skimInto(projection, bytes)
+    return projection.result().usage
+  }
+
+  it("are kept for each turn: a rollback goes back to those of the one before", () => {
+    const steps = [...turn("T1", 120), ...turn("T2", 360), rb(1)]
+    assert.deepStrictEqual(skimmed(steps), usageOf(steps))
+    assert.strictEqual(skimmed(steps)?.info.last.totalTokens, lastOf(120))
+    const later = ["T1", "T2", "T3"].flatMap((id, at) => [
+      S(id, { started_at: 4_000_000_000 }),
+      um(),
+      U(100 * (at + 1)),
+      am(),
+      C(id)
+    ])
+    assert.strictEqual(skimmed([...later, rb(1)])?.info.last.totalTokens, lastOf(200))
+    assert.strictEqual(skimmed([...later, rb(1)])?.owner, "T2")
+  })
+
+  it("are of the turn in which they were counted last", () => {
+    const steps = [S("T1"), um(), U(120), U(240), am(), C("T1")]
+    assert.deepStrictEqual(skimmed(steps), usageOf(steps))
+  })
+})
+
+describe("what a fork spends behind what it inherited", () => {
+  it("is its own, whatever the clock of its turns says", () => {
+    const own = script([S("T2", { started_at: 1 }), um(), am(), U(360), C("T2"), S("T3", { started_at: 2 }), U(400)])
+    const inherited = readLines(script(turn("T1", 120)).build().bytes)
+    const meta = metaOf(inherited)
+    const projection = SessionProjection.make({ ...meta, forkedFromId: meta.id }, "legacy")
+    for (const line of inherited) projection.step(line, 0)
+    projection.endInherited()
+    for (const line of readLines(own.build().bytes).slice(1)) projection.step(line, 1)
+    const { usage } = projection.result()
+    assert.deepStrictEqual([usage?.info.total.totalTokens, usage?.inherited?.totalTokens], [400n, 120n])
   })
 })

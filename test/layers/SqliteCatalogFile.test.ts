@@ -16,26 +16,9 @@ import { RolloutParser } from "../../src/services/RolloutParser.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
-import { shownInFull, ThreadCatalog, type ThreadQuery } from "../../src/services/ThreadCatalog.ts"
-import { rollout, uuidAt } from "../../src/testing/RolloutBuilder.ts"
-
-const everything: ThreadQuery = {
-  cursor: null,
-  limit: 100,
-  sortKey: "created_at",
-  sortDirection: "desc",
-  archived: false,
-  modelProviders: null,
-  sourceKinds: null,
-  cwd: null,
-  searchTerm: null,
-  parentThreadId: null,
-  ancestorThreadId: null,
-  excludedThreadIds: []
-}
-
-const t0 = Date.UTC(2026, 2, 1, 10)
-const id = (n: number): string => uuidAt(t0, n)
+import { shownInFull, ThreadCatalog } from "../../src/services/ThreadCatalog.ts"
+import { id, ids, list, search, t0 } from "../../src/testing/conformance/CatalogUnderTest.ts"
+import { rollout } from "../../src/testing/RolloutBuilder.ts"
 
 const folder = FileSystem.FileSystem.use((fs) => fs.makeTempDirectoryScoped({ prefix: "rethread-catalog-" })).pipe(
   Effect.provide(NodeServices.layer)
@@ -49,22 +32,7 @@ const store = (home: string) =>
 const sqlite = (home: string) => Layer.fresh(Layer.provide(SqliteThreadCatalog.layer({ home }), store(home)))
 const memory = (home: string) => Layer.fresh(Layer.provide(ThreadCatalog.layer, store(home)))
 
-const ids = (query: Partial<ThreadQuery> = {}) =>
-  ThreadCatalog.use((catalog) => catalog.list({ ...everything, ...query })).pipe(
-    Effect.map((page) => page.data.map((thread) => thread.id as string))
-  )
-const found = (searchTerm: string) =>
-  ThreadCatalog.use((catalog) =>
-    catalog.search({
-      searchTerm,
-      cursor: null,
-      limit: 25,
-      sortKey: "created_at",
-      sortDirection: "desc",
-      archived: false,
-      sourceKinds: null
-    })
-  ).pipe(Effect.map((page) => page.data.map(({ thread }) => thread.id as string)))
+const found = (term: string) => Effect.map(search(term), (page) => page.data.map(({ thread }) => thread.id as string))
 
 const thread = (n: number) => rollout({ threadId: id(n), createdAt: t0 + n * 1000 }).turn({ user: `words of ${n}` })
 const put = (home: string, n: number) =>
@@ -190,28 +158,17 @@ describe("the catalog's file", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("costs time only when it loses a table while the program runs", () =>
+  it.effect.each([
+    ["it loses a table while the program runs", "DROP TABLE said_runs; DROP TABLE rollout"],
+    ["its rows hold no threads", "UPDATE rollout SET body = '{}'"]
+  ] as const)("costs time only when %s", ([, damage]) =>
     Effect.gen(function* () {
       const home = yield* folder
       yield* put(home, 1)
       yield* Effect.gen(function* () {
         assert.deepStrictEqual(yield* ids(), [id(1)])
         const other = new DatabaseSync(file(home))
-        other.exec("DROP TABLE said_runs; DROP TABLE rollout")
-        other.close()
-        assert.deepStrictEqual([yield* ids(), yield* found("words")], [[id(1)], [id(1)]])
-      }).pipe(Effect.provide(sqlite(home)))
-    }).pipe(Effect.scoped)
-  )
-
-  it.effect("costs time only when its rows hold no threads", () =>
-    Effect.gen(function* () {
-      const home = yield* folder
-      yield* put(home, 1)
-      yield* Effect.gen(function* () {
-        assert.deepStrictEqual(yield* ids(), [id(1)])
-        const other = new DatabaseSync(file(home))
-        other.exec("UPDATE rollout SET body = '{}'")
+        other.exec(damage)
         other.close()
         assert.deepStrictEqual([yield* ids(), yield* found("words")], [[id(1)], [id(1)]])
       }).pipe(Effect.provide(sqlite(home)))
@@ -228,9 +185,7 @@ describe("the catalog's file", () => {
       const path = join(home, built.path)
       mkdirSync(dirname(path), { recursive: true })
       writeFileSync(path, built.content)
-      const branches = ThreadCatalog.use((catalog) => catalog.list(everything)).pipe(
-        Effect.map((page) => page.data.map((thread) => thread.gitInfo?.branch))
-      )
+      const branches = list().pipe(Effect.map((page) => page.data.map((thread) => thread.gitInfo?.branch)))
       const meta = { timestamp: "2026-03-01T10:00:00Z", cwd: "/", originator: "probe", cli_version: "0" }
       const restate = (of: string, branch: string) =>
         rollout()
@@ -313,8 +268,8 @@ describe("the catalog's file", () => {
         .sort((a, b) => (a.id < b.id ? 1 : -1))
     })
 
-  const shown = (archived: boolean, sortKey: ThreadQuery["sortKey"]) =>
-    ThreadCatalog.use((catalog) => catalog.list({ ...everything, archived, sortKey })).pipe(
+  const shown = (archived: boolean, sortKey: "created_at" | "updated_at") =>
+    list({ archived, sortKey }).pipe(
       Effect.map((page) =>
         page.data
           .map((thread) => ({

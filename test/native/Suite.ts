@@ -115,6 +115,51 @@ export const suite = (connecting: Effect.Effect<World.Connect, never, World.Worl
   )
 
   at(
+    "by the path of its rollout it is the same thread",
+    {},
+    Effect.fnUntraced(function* (connect) {
+      const client = yield* connect
+      const { threadId } = saved
+      const { path } = yield* client.rpc.Read({ threadId }).pipe(Effect.map(({ thread }) => thread))
+      assert.isNotNull(path)
+      if (path === null) return
+      const byPath = yield* client.resume({ path })
+      assert.deepStrictEqual([byPath.snapshot.thread.id, byPath.snapshot.usage?.owner], [threadId, "T2"])
+      const both = yield* client.resume({ threadId, path })
+      assert.strictEqual(both.snapshot.thread.id, threadId)
+      const stale = yield* Effect.flip(client.resume({ threadId, path: `${path}.other` }))
+      assert.strictEqual(stale._tag, "PathRefused")
+    })
+  )
+
+  at(
+    "changed settings hold from the next turn on, and are told",
+    { agent: Scripted.layer((input) => Scripted.message("m1", [input.settings.model])) },
+    Effect.fnUntraced(function* (connect) {
+      const client = yield* connect
+      const { events, snapshot } = yield* client.start({ ephemeral: true, settings: { model: "first" } })
+      const threadId = snapshot.thread.id
+      yield* client.rpc.ChangeSettings({ threadId, settings: { model: "second", approvalPolicy: "never" } })
+      yield* client.rpc.StartTurn({ threadId, input: say("which?") })
+      const elements = yield* upTo(events, "turn/completed")
+      assert.strictEqual(textOf(elements), "second")
+      const told = notificationsOf(elements).flatMap((one) =>
+        one.method === "thread/settings/updated" ? [one.params.threadSettings] : []
+      )
+      assert.deepStrictEqual(
+        told.map(({ approvalPolicy, model }) => [model, approvalPolicy]),
+        [["second", "never"]]
+      )
+      const { settings } = yield* client.rpc.Read({ threadId })
+      assert.strictEqual(settings.model, "second")
+      assert.instanceOf(
+        yield* Effect.flip(client.rpc.ChangeSettings({ threadId: saved.threadId, settings: {} })),
+        ThreadNotLoaded
+      )
+    })
+  )
+
+  at(
     "without turns the usage is there all the same",
     {},
     Effect.fnUntraced(function* (connect) {

@@ -125,7 +125,16 @@ const required: ReadonlyArray<
   ],
   ["plugin/installed", [[[], ["marketplaces", "marketplaceLoadErrors"]]]],
   ["mcpServerStatus/list", [[[], ["data"]]]],
-  ["permissionProfile/list", [[[], ["data"]]]]
+  [
+    "permissionProfile/list",
+    [
+      [[], ["data"]],
+      [
+        ["data", "0"],
+        ["id", "description", "allowed"]
+      ]
+    ]
+  ]
 ]
 
 describe("what terminal clients ask", () => {

@@ -3,8 +3,8 @@ import { Effect, Schema } from "effect"
 import { isRecord, own } from "../../src/domain/Json.ts"
 import { TurnId } from "../../src/domain/Ids.ts"
 import { sandboxPolicy } from "../../src/domain/ThreadSettings.ts"
-import type { ThreadQuery } from "../../src/services/ThreadCatalog.ts"
 import * as Results from "../../src/rpc/codex/Results.ts"
+import { everything } from "../../src/testing/conformance/CatalogUnderTest.ts"
 import { connected, server } from "./support/Client.ts"
 import { forkOfA, nothingAsked, snapshot, threadA, threadB, tokens } from "./support/Fixtures.ts"
 
@@ -372,20 +372,7 @@ describe("thread/list", () => {
         excludedThreadIds: [threadB]
       })
       yield* ask("thread/list", { limit: 1000, cwd: ["/a", "/b"], ancestorThreadId: threadA })
-      const query: ThreadQuery = {
-        cursor: null,
-        limit: 25,
-        sortKey: "created_at",
-        sortDirection: "desc",
-        archived: false,
-        modelProviders: null,
-        sourceKinds: null,
-        cwd: null,
-        searchTerm: null,
-        parentThreadId: null,
-        ancestorThreadId: null,
-        excludedThreadIds: []
-      }
+      const query = { ...everything, limit: 25 }
       assert.deepStrictEqual(asked.lists, [
         query,
         {

@@ -66,17 +66,17 @@ describe.each(kinds)("sessions kept %s", (_, checkpoints) => {
 
   const appended = (steps: ReadonlyArray<Step>) => script(steps).build().content.split("\n").slice(1).join("\n")
   /** What is told before, and what after something happened to the rollout; with how often it was read for the latter. */
-  const changed = (change: (files: MemoryFiles["Service"]) => Effect.Effect<unknown, unknown>) => {
+  const changed = (change: (files: MemoryFiles["Service"]) => Effect.Effect<void>) => {
     const { reads, store } = counting()
     return Effect.gen(function* () {
       const first = yield* readTurns
       yield* TestClock.adjust("1 second")
-      yield* Effect.orDie(change(yield* MemoryFiles))
+      yield* change(yield* MemoryFiles)
       const before = reads()
       const second = yield* readTurns
       const anew = reads() - before
       // As whoever never saw it reads it.
-      const { segments: _, projected } = yield* SessionReconstruction.use((all) =>
+      const { projected } = yield* SessionReconstruction.use((all) =>
         Effect.flatMap(
           RolloutStore.use((store) => store.locate(big.threadId)),
           all.restore

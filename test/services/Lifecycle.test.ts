@@ -492,7 +492,12 @@ describe("settings", () => {
     ],
     { cwd: "/of/the/thread", modelProvider: "remembered-provider" }
   )
-  const configured = { model: "configured-model", approvalPolicy: "untrusted", reasoningEffort: "low" } as const
+  const configured = {
+    model: "configured-model",
+    approvalPolicy: "untrusted",
+    approvalsReviewer: "auto_review",
+    reasoningEffort: "low"
+  } as const
 
   it.effect("request, then thread, then configuration, then defaults", () =>
     Effect.gen(function* () {
@@ -502,8 +507,8 @@ describe("settings", () => {
       assert.strictEqual(settings.model, "remembered-model")
       assert.strictEqual(settings.modelProvider, "remembered-provider")
       assert.strictEqual(settings.reasoningEffort, "high")
-      assert.strictEqual(settings.approvalPolicy, "untrusted")
-      assert.strictEqual(settings.approvalsReviewer, "user")
+      assert.strictEqual(settings.approvalPolicy, "never")
+      assert.strictEqual(settings.approvalsReviewer, "auto_review")
       assert.deepStrictEqual(settings.sandbox, sandboxPolicy("read-only"))
       assert.deepStrictEqual(
         [thread.cwd, thread.model, thread.modelProvider, thread.reasoningEffort],

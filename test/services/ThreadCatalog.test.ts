@@ -3,30 +3,13 @@ import { Effect, Layer } from "effect"
 import { layerWith, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { ServerConfig } from "../../src/services/ServerConfig.ts"
-import { ThreadCatalog, type ThreadQuery } from "../../src/services/ThreadCatalog.ts"
+import { ThreadCatalog } from "../../src/services/ThreadCatalog.ts"
 import { rollout } from "../../src/testing/RolloutBuilder.ts"
+import { list } from "../../src/testing/conformance/CatalogUnderTest.ts"
 import { register } from "../../src/testing/conformance/Suite.ts"
 import { layerOf, threadCatalogSuite } from "../../src/testing/conformance/ThreadCatalogSuite.ts"
 
 register(it, { ...threadCatalogSuite, name: "ThreadCatalog in memory" }, { layer: layerOf(ThreadCatalog.layer) })
-
-const everything: ThreadQuery = {
-  cursor: null,
-  limit: 100,
-  sortKey: "created_at",
-  sortDirection: "desc",
-  archived: false,
-  modelProviders: null,
-  sourceKinds: null,
-  cwd: null,
-  searchTerm: null,
-  parentThreadId: null,
-  ancestorThreadId: null,
-  excludedThreadIds: []
-}
-
-const list = (query: Partial<ThreadQuery> = {}) =>
-  ThreadCatalog.use((catalog) => catalog.list({ ...everything, ...query }))
 
 describe("ThreadCatalog in memory", () => {
   it.effect("reads a rollout once for its head and once for its page, per version", () => {

@@ -1,17 +1,16 @@
 /**
- * What must not compile against the native face: an error that nobody handled, an id of the wrong kind, a question
- * answered with what is no answer to it. Checked by the type checker; nothing here runs.
+ * What must not compile against the native face: an error that nobody handled, a question answered with what is no
+ * answer to it. Checked by the type checker; nothing here runs.
  */
 import { Effect, type Layer } from "effect"
 import type { RpcClientError } from "effect/rpc"
-import type { ThreadId, TurnId } from "../../src/domain/Ids.ts"
+import type { ThreadId } from "../../src/domain/Ids.ts"
 import { NativeClient } from "../../src/rpc/native/NativeClient.ts"
 import type { Overloaded } from "../../src/rpc/native/NativeError.ts"
 import type { InvalidRequest, RolloutStoreError } from "../../src/services/ThreadError.ts"
 
 declare const client: NativeClient["Service"]
 declare const threadId: ThreadId
-declare const turnId: TurnId
 
 const listed = client.rpc.List({})
 
@@ -21,18 +20,21 @@ export const known: Effect.Effect<
   InvalidRequest | RolloutStoreError | Overloaded | RpcClientError.RpcClientError
 > = listed
 
-// Whatever can go wrong, and whatever is needed, has to be named beside it: nothing, when all is taken care of.
-declare const handled: <A, E>(program: Effect.Effect<A, E>, ...left: [E] extends [never] ? [] : [E]) => void
-declare const complete: <A, E, R>(layer: Layer.Layer<A, E, R>, ...lacking: [R] extends [never] ? [] : [R]) => void
+declare const nothing: (left: never) => void
+/** How a program can still fail, and what a layer still needs. */
+declare const left: <A, E, R>(program: Effect.Effect<A, E, R>) => E
+declare const lacking: <A, E, R>(layer: Layer.Layer<A, E, R>) => R
 
-handled(
-  listed.pipe(
-    Effect.catchTags({
-      InvalidRequest: () => Effect.void,
-      RolloutStoreError: () => Effect.void,
-      Overloaded: () => Effect.void,
-      RpcClientError: () => Effect.void
-    })
+nothing(
+  left(
+    listed.pipe(
+      Effect.catchTags({
+        InvalidRequest: () => Effect.void,
+        RolloutStoreError: () => Effect.void,
+        Overloaded: () => Effect.void,
+        RpcClientError: () => Effect.void
+      })
+    )
   )
 )
 const forgotten = listed.pipe(
@@ -43,7 +45,7 @@ const forgotten = listed.pipe(
   })
 )
 // @ts-expect-error the connection may be overloaded
-handled(forgotten)
+nothing(left(forgotten))
 
 // @ts-expect-error there is no such error
 export const imagined = Effect.catchTag(listed, "ThreadNotFound", () => Effect.void)
@@ -52,9 +54,6 @@ export const imagined = Effect.catchTag(listed, "ThreadNotFound", () => Effect.v
 export const behind = Effect.catchTag(client.resume({ threadId }), "FellBehind", ({ position }) =>
   Effect.succeed(position)
 )
-
-// @ts-expect-error a turn is no thread
-export const wrongId = client.resume({ threadId: turnId })
 
 // @ts-expect-error coming back to a place needs the place
 export const nowhere = client.resumeAfter({ threadId })
@@ -70,7 +69,7 @@ export const answered = client.rpc.Answer({
 })
 
 // @ts-expect-error the handlers are missing
-complete(NativeClient.layerInProcess)
+nothing(lacking(NativeClient.layerInProcess))
 
 // @ts-expect-error a setting has its values
 export const anyPolicy = client.start({ settings: { approvalPolicy: "whatever" } })

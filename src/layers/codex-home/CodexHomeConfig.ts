@@ -14,6 +14,7 @@ import {
   sandboxPolicy,
   type SettingsSource
 } from "../../domain/ThreadSettings.ts"
+import { coalesced } from "../../services/Coalesced.ts"
 import { type ModelProvider, ServerConfig } from "../../services/ServerConfig.ts"
 import { fileStat } from "./FileVersion.ts"
 
@@ -214,19 +215,22 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
   }
 
   let parsed: (Parsed & { readonly version: string }) | undefined
-  const current: Effect.Effect<Parsed> = Effect.gen(function* () {
-    const version = Option.match(yield* Effect.option(fileStat(file)), {
-      onNone: () => "missing",
-      onSome: (stat) => stat.version
-    })
-    if (parsed?.version === version) return parsed
+  const version = Effect.map(Effect.option(fileStat(file)), (stat) =>
+    Option.match(stat, { onNone: () => "missing", onSome: ({ version }) => version })
+  )
+  const look: Effect.Effect<Parsed> = Effect.gen(function* () {
+    const now = yield* version
+    if (parsed?.version === now) return parsed
     const text =
-      version === "missing"
+      now === "missing"
         ? Result.succeed("")
         : yield* Effect.result(Effect.mapError(fs.readFileString(file), (e) => e.message))
-    parsed = { ...parse(text), version }
+    parsed = { ...parse(text), version: now }
     return parsed
   })
+  // Hundreds of clients may come at once: one reads for all.
+  const together = coalesced(look)
+  const current = Effect.flatMap(version, (now) => (parsed?.version === now ? Effect.succeed(parsed) : together))
 
   return ServerConfig.of({
     home: directory,

@@ -2,18 +2,11 @@
  * The current rollouts of a store in the order of their names, newest first: the same array as before for as long
  * as they are the same.
  */
+import { stampIn } from "../../services/RolloutStamp.ts"
 import type { RolloutRef } from "../../services/RolloutStore.ts"
 
-const prefix = "rollout-"
-/** `YYYY-MM-DDThh-mm-ss`, which stands in the order of time as it is. */
-const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}$/
-
 /** The time in a name, as text. One without a time comes first: nobody knows how new it is. */
-const keyOf = (path: string): string => {
-  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1
-  const text = path.slice(at + prefix.length, at + prefix.length + 19)
-  return stamp.test(text) && path.startsWith(prefix, at) && path[at + prefix.length + 19] === "-" ? text : "~"
-}
+const keyOf = (path: string): string => stampIn(path) ?? "~"
 
 const newestFirst = (refs: ReadonlyArray<RolloutRef>): ReadonlyArray<RolloutRef> =>
   refs

@@ -11,6 +11,7 @@ import { pagingMillis } from "../../services/ThreadCatalog.ts"
 import type { RolloutStoreError } from "../../services/ThreadError.ts"
 import { factsIn } from "../../services/RolloutScan.ts"
 import type { RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import { stampIn } from "../../services/RolloutStamp.ts"
 import { headIn, readThreadHead } from "../../services/ThreadHead.ts"
 import type { ThreadQuery } from "../../services/ThreadQuery.ts"
 import type { CatalogDatabase } from "./CatalogDatabase.ts"
@@ -27,22 +28,19 @@ const sweepSize = 256
 /** A name's time is local; the farthest time zones are this far from Greenwich, and an hour. */
 const zoneMillis = 15 * 3_600_000
 
-const prefix = "rollout-"
-const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}-/
-
 /** The time in a rollout's name as if it were UTC; null without one. */
-const namedTime = (path: string): number | null => {
-  const at = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1
-  const text = path.slice(at + prefix.length, at + prefix.length + 20)
-  if (!stamp.test(text) || !path.startsWith(prefix, at)) return null
-  const part = (from: number, to: number) => Number(text.slice(from, to))
-  return Date.UTC(part(0, 4), part(5, 7) - 1, part(8, 10), part(11, 13), part(14, 16), part(17, 19))
+const namedTime = (stamp: string | null): number | null => {
+  if (stamp === null) return null
+  const part = (from: number, to: number) => Number(stamp.slice(from, to))
+  const time = Date.UTC(part(0, 4), part(5, 7) - 1, part(8, 10), part(11, 13), part(14, 16), part(17, 19))
+  return Number.isNaN(time) ? null : time
 }
 
 /** A rollout that has to be read. */
 interface Pending {
   readonly ref: RolloutRef
-  readonly created: number | null
+  /** The time in its name. Ten thousand are read as they are: as text they stand in order. */
+  readonly stamp: string | null
   /** Null when nobody has looked. */
   readonly updated: number | null
 }
@@ -122,7 +120,7 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
 
   const note = (at: Side, ref: RolloutRef, updated: number | null) => {
     at.sorted = null
-    at.pending.set(ref.path, { ref, created: namedTime(ref.path), updated })
+    at.pending.set(ref.path, { ref, stamp: stampIn(ref.path), updated })
   }
 
   const forgetGone = (paths: ReadonlyArray<string>) =>
@@ -225,18 +223,21 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
   })
 
   const timeOf = (pending: Pending, { sortKey }: Order) =>
-    sortKey === "created_at" ? pending.created : pending.updated
+    sortKey === "created_at" ? namedTime(pending.stamp) : pending.updated
 
   /** What had to be read when it was last put in this order: first whose time nobody knows, then by time. */
   const sorted = (at: Side, order: Order): Sorted => {
     const name = `${order.sortKey === "created_at" ? "created" : "updated"} ${order.sortDirection}`
     if (at.sorted?.name === name) return at.sorted
     const sign = order.sortDirection === "asc" ? 1 : -1
-    const first = sign * Number.NEGATIVE_INFINITY
-    const pending = Array.from(at.pending.values(), (each) => ({ each, time: timeOf(each, order) ?? first }))
-      .sort((a, b) => (a.time === b.time ? 0 : sign * (a.time < b.time ? -1 : 1)))
-      .map(({ each }) => each)
-    return (at.sorted = { name, pending, from: 0 })
+    const keyOf = (each: Pending) => (order.sortKey === "created_at" ? each.stamp : each.updated)
+    const compare = (a: Pending, b: Pending) => {
+      const [left, right] = [keyOf(a), keyOf(b)]
+      if (left === right) return 0
+      if (left === null || right === null) return left === null ? -1 : 1
+      return left < right ? -sign : sign
+    }
+    return (at.sorted = { name, pending: Array.from(at.pending.values()).sort(compare), from: 0 })
   }
 
   /** Could a rollout that was not read come before this time, as the page goes? */

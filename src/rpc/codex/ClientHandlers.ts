@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import { parseThreadId } from "../../domain/Ids.ts"
-import { defaults, resolve } from "../../domain/ThreadSettings.ts"
+import { defaults, permissionProfiles, resolve } from "../../domain/ThreadSettings.ts"
 import { ServerConfig } from "../../services/ServerConfig.ts"
 import { ThreadNotLoaded } from "../../services/ThreadError.ts"
 import { Threads } from "../../services/Threads.ts"
@@ -16,7 +16,11 @@ import * as WireError from "./WireError.ts"
 
 const emptyPage = { data: [], nextCursor: null }
 
-/** These methods' handlers. */
+/**
+ * These methods' handlers.
+ *
+ * @internal
+ */
 export const make = Effect.gen(function* () {
   const config = yield* ServerConfig
   const threads = yield* Threads
@@ -75,7 +79,11 @@ export const make = Effect.gen(function* () {
       Effect.succeed({ data: directories(params).map((cwd) => ({ cwd, hooks: [], warnings: [], errors: [] })) }),
     "plugin/installed": () => Effect.succeed({ marketplaces: [], marketplaceLoadErrors: [] }),
     "mcpServerStatus/list": () => Effect.succeed(emptyPage),
-    "permissionProfile/list": () => Effect.succeed(emptyPage),
+    "permissionProfile/list": () =>
+      Effect.succeed({
+        data: permissionProfiles.map(({ id }) => ({ id, description: null, allowed: true })),
+        nextCursor: null
+      }),
     "thread/goal/get": (params: { readonly threadId: string }) => ofLoaded(params.threadId, { goal: null }),
     "thread/backgroundTerminals/list": (params: { readonly threadId: string }) => ofLoaded(params.threadId, emptyPage),
     "thread/backgroundTerminals/clean": (params: { readonly threadId: string }) => ofLoaded(params.threadId, {}),

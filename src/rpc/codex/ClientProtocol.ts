@@ -157,7 +157,10 @@ const McpServerStatusList = Rpc.make("mcpServerStatus/list", {
 
 const PermissionProfileList = Rpc.make("permissionProfile/list", {
   payload: Nothing,
-  success: EmptyPage,
+  success: Schema.Struct({
+    data: Schema.Array(Schema.Struct({ id: Text, description: Schema.Null, allowed: Schema.Boolean })),
+    nextCursor: Schema.Null
+  }),
   error: WireError
 })
 

@@ -6,25 +6,25 @@
  */
 import { Effect, type Scope } from "effect"
 import { parseThreadId, type ThreadId } from "../../domain/Ids.ts"
-import type { SettingsSource } from "../../domain/ThreadSettings.ts"
 import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
 import { ThreadCommands } from "../../services/ThreadCommands.ts"
 import type { ThreadError } from "../../services/ThreadError.ts"
-import { CurrentRequest } from "./CurrentRequest.ts"
-import { type ThreadMetadataUpdateParams, type TurnStartParams, userInput } from "./Params.ts"
+import { CurrentRequest, requireExperimental } from "./CurrentRequest.ts"
+import * as Overrides from "./Overrides.ts"
+import {
+  type ThreadMetadataUpdateParams,
+  type ThreadSettingsUpdateParams,
+  type TurnStartParams,
+  userInput
+} from "./Params.ts"
 import * as Results from "./Results.ts"
 import * as WireError from "./WireError.ts"
 
-const settingsOf = (params: TurnStartParams): SettingsSource => ({
-  cwd: params.cwd ?? undefined,
-  approvalPolicy: params.approvalPolicy ?? undefined,
-  approvalsReviewer: params.approvalsReviewer ?? undefined,
-  model: params.model ?? undefined,
-  serviceTier: params.serviceTier ?? undefined,
-  reasoningEffort: params.effort ?? undefined
-})
-
-/** These methods' handlers. */
+/**
+ * These methods' handlers.
+ *
+ * @internal
+ */
 export const make = Effect.gen(function* () {
   const commands = yield* ThreadCommands
   const delivery = yield* NotificationDelivery
@@ -51,18 +51,25 @@ export const make = Effect.gen(function* () {
   const done = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.as(effect, {})
 
   return {
-    "turn/start": (params: TurnStartParams) =>
-      on(params.threadId, (threadId) =>
-        Effect.map(
-          commands.startTurn({
-            threadId,
-            input: userInput(params.input),
-            clientMessageId: params.clientUserMessageId ?? null,
-            overrides: settingsOf(params)
-          }),
-          (turn) => ({ turn })
-        )
-      ),
+    "turn/start": Effect.fnUntraced(function* (params: TurnStartParams) {
+      const overrides = yield* Overrides.fromTurn(params)
+      const turn = yield* on(params.threadId, (threadId) =>
+        commands.startTurn({
+          threadId,
+          input: userInput(params.input),
+          clientMessageId: params.clientUserMessageId ?? null,
+          overrides
+        })
+      )
+      return { turn }
+    }),
+    "thread/settings/update": Effect.fnUntraced(function* (params: ThreadSettingsUpdateParams) {
+      yield* requireExperimental("thread/settings/update")
+      const named = yield* Overrides.fromTurn(params)
+      // That there is none is remembered by a name, as Codex does: without one the configuration would decide again.
+      const overrides = params.serviceTier === null ? { ...named, serviceTier: "default" } : named
+      return yield* done(on(params.threadId, (threadId) => commands.changeSettings(threadId, overrides)))
+    }),
     "turn/steer": (params: {
       readonly threadId: string
       readonly input: TurnStartParams["input"]

@@ -2,9 +2,10 @@
  * What a handler sees of the request that it answers: the session it came from, and the hook that
  * runs once its answer is on the way.
  */
-import { Context, type Effect, type Ref } from "effect"
+import { Context, Effect, Ref } from "effect"
 import { RpcMiddleware } from "effect/rpc"
 import type { Connection, ResponseReceipt } from "../../services/NotificationDelivery.ts"
+import * as WireError from "./WireError.ts"
 
 /** A client after its handshake. */
 export interface Client {
@@ -31,6 +32,13 @@ export class CurrentRequest extends Context.Service<
     readonly afterResponse: (hook: (receipt: ResponseReceipt) => Effect.Effect<void>) => Effect.Effect<void>
   }
 >()("rethread/rpc/codex/CurrentRequest") {}
+
+/** Refuses the request unless its client asked for what Codex calls experimental; `what` is the method, or a member. */
+export const requireExperimental = Effect.fnUntraced(function* (what: string) {
+  const { session } = yield* CurrentRequest
+  const client = yield* Ref.get(session.client)
+  if (client?.experimentalApi !== true) return yield* WireError.experimentalRequired(what)
+})
 
 /** Gives each handler its {@link CurrentRequest}; the engine implements it. */
 export class RequestMiddleware extends RpcMiddleware.Service<RequestMiddleware, { provides: CurrentRequest }>()(

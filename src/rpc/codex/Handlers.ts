@@ -13,7 +13,7 @@ import { ThreadCatalog } from "../../services/ThreadCatalog.ts"
 import type { ForkRequest } from "../../services/ThreadForks.ts"
 import { type Attached, type ResumeTarget, ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
 import { type Snapshot, Threads } from "../../services/Threads.ts"
-import { CurrentRequest } from "./CurrentRequest.ts"
+import { CurrentRequest, requireExperimental } from "./CurrentRequest.ts"
 import * as ClientHandlers from "./ClientHandlers.ts"
 import * as CommandHandlers from "./CommandHandlers.ts"
 import * as Handshake from "./Handshake.ts"
@@ -29,12 +29,6 @@ const threadIdOf = (input: string) =>
 
 /** An empty path is no path. */
 const pathOf = (path: string | null | undefined): string | null => (path ? path : null)
-
-const requireExperimental = Effect.fnUntraced(function* (what: string) {
-  const { session } = yield* CurrentRequest
-  const client = yield* Ref.get(session.client)
-  if (client?.experimentalApi !== true) return yield* WireError.experimentalRequired(what)
-})
 
 const originator = Effect.gen(function* () {
   const { session } = yield* CurrentRequest

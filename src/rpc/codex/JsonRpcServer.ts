@@ -20,8 +20,7 @@ import {
   Ref,
   Result,
   Schema,
-  Stream,
-  Tracer
+  Stream
 } from "effect"
 import { Headers } from "effect/http"
 import { type Rpc, type RpcGroup, RpcMessage, RpcServer } from "effect/rpc"
@@ -34,6 +33,7 @@ import * as Frame from "./Frame.ts"
 import * as Lanes from "./Lanes.ts"
 import { outboundFrame } from "./OutboundFrame.ts"
 import { clientNotifications, CodexProtocol } from "./Protocol.ts"
+import { isTraced } from "./Tracing.ts"
 import type { Inbound, Transport } from "./Transport.ts"
 import * as WireError from "./WireError.ts"
 
@@ -166,12 +166,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     )
   }
 
-  // As a reference the tracer always has a default; only one that was provided is in the context itself.
-  const isTraced = (yield* Effect.context()).mapUnsafe.has(Tracer.TracerKey)
+  const traced = yield* isTraced
   const server = yield* RpcServer.makeNoSerialization(CodexProtocol, {
     spanPrefix: "codex",
-    // Spans that nobody takes cost a tenth of a small request.
-    disableTracing: !isTraced,
+    disableTracing: !traced,
     disableClientAcks: true,
     disableFatalDefects: true,
     onFromServer: (message) => {
@@ -186,9 +184,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
       RequestMiddleware.of((effect, { client, payload, requestId }) => {
         const conversation = conversations.get(client.id)
         if (conversation === undefined) return Effect.interrupt
-        const handled = isTraced
-          ? Effect.andThen(Effect.annotateCurrentSpan(about(client.id, payload)), effect)
-          : effect
+        const handled = traced ? Effect.andThen(Effect.annotateCurrentSpan(about(client.id, payload)), effect) : effect
         return Effect.provideService(handled, CurrentRequest, {
           session: conversation.session,
           afterResponse: (hook) =>

@@ -6,8 +6,16 @@
  */
 import { Effect, Option, Schema } from "effect"
 import { exactInteger, type JsonRecord, own } from "../../domain/Json.ts"
-import { ApprovalPolicy, SandboxMode, sandboxPolicy, type SettingsSource } from "../../domain/ThreadSettings.ts"
-import type { Overrides } from "./Params.ts"
+import {
+  ApprovalPolicy,
+  permissionProfiles,
+  SandboxMode,
+  sandboxOfProfile,
+  type SandboxPolicy,
+  sandboxPolicy,
+  type SettingsSource
+} from "../../domain/ThreadSettings.ts"
+import type { Overrides, SandboxPolicyParams, TurnSettings } from "./Params.ts"
 import * as WireError from "./WireError.ts"
 
 type Reader<A> = (value: unknown) => Option.Option<A>
@@ -46,8 +54,61 @@ const fromConfig = Effect.fnUntraced(function* (config: JsonRecord) {
   return source
 })
 
-/** The settings that the params of resume or fork name. */
+/** The sandbox of a permission profile, which takes the place of a sandbox that is spelled out (`instead`). */
+const fromProfile = (
+  id: string | null | undefined,
+  [instead, given]: readonly [string, unknown]
+): Effect.Effect<SandboxPolicy | undefined, WireError.WireError> => {
+  if (id === null || id === undefined) return Effect.undefined
+  if (given !== null && given !== undefined) {
+    return Effect.fail(WireError.refused("permissions", `\`permissions\` cannot be combined with \`${instead}\``))
+  }
+  const expected = permissionProfiles.map((one) => one.id).join(" | ")
+  return Effect.mapError(Effect.fromOption(Option.fromUndefinedOr(sandboxOfProfile(id))), () =>
+    WireError.invalidParams("permissions", `Expected ${expected}`)
+  )
+}
+
+/** A sandbox policy with what was left out filled in. */
+const fromPolicy = (given: typeof SandboxPolicyParams.Type): SandboxPolicy => {
+  switch (given.type) {
+    case "dangerFullAccess":
+      return given
+    case "readOnly":
+      return { type: "readOnly", access: { type: "fullAccess" }, networkAccess: given.networkAccess ?? false }
+    case "externalSandbox":
+      return { type: "externalSandbox", networkAccess: given.networkAccess ?? "restricted" }
+    case "workspaceWrite":
+      return {
+        type: "workspaceWrite",
+        writableRoots: given.writableRoots ?? [],
+        readOnlyAccess: { type: "fullAccess" },
+        networkAccess: given.networkAccess ?? false,
+        excludeTmpdirEnvVar: given.excludeTmpdirEnvVar ?? false,
+        excludeSlashTmp: given.excludeSlashTmp ?? false
+      }
+  }
+}
+
+/** The settings that a turn, or an update of the settings, names. A collaboration mode decides model and effort. */
+export const fromTurn = Effect.fnUntraced(function* (params: TurnSettings) {
+  const profile = yield* fromProfile(params.permissions, ["sandboxPolicy", params.sandboxPolicy])
+  const mode = params.collaborationMode?.settings
+  const source: SettingsSource = {
+    cwd: params.cwd ?? undefined,
+    approvalPolicy: params.approvalPolicy ?? undefined,
+    approvalsReviewer: params.approvalsReviewer ?? undefined,
+    sandbox: params.sandboxPolicy ? fromPolicy(params.sandboxPolicy) : profile,
+    model: mode?.model ?? params.model ?? undefined,
+    serviceTier: params.serviceTier ?? undefined,
+    reasoningEffort: mode ? (mode.reasoning_effort ?? null) : (params.effort ?? undefined)
+  }
+  return source
+})
+
+/** The settings that the params of start, resume or fork name. */
 export const fromParams = Effect.fnUntraced(function* (params: Overrides) {
+  const profile = yield* fromProfile(params.permissions, ["sandbox", params.sandbox])
   const config = yield* fromConfig(params.config ?? {})
   const source: SettingsSource = {
     ...config,
@@ -57,7 +118,7 @@ export const fromParams = Effect.fnUntraced(function* (params: Overrides) {
     cwd: params.cwd ?? undefined,
     approvalPolicy: params.approvalPolicy ?? config.approvalPolicy,
     approvalsReviewer: params.approvalsReviewer ?? config.approvalsReviewer,
-    sandbox: params.sandbox ? sandboxPolicy(params.sandbox) : config.sandbox
+    sandbox: params.sandbox ? sandboxPolicy(params.sandbox) : (profile ?? config.sandbox)
   }
   return source
 })

@@ -203,18 +203,55 @@ export const userInput = (input: typeof Input.Type): ReadonlyArray<UserInput> =>
     }
   })
 
+/** What commands may touch. What is left out has a default; what 0.122 says besides of reading is not looked at. */
+export const SandboxPolicyParams = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("dangerFullAccess") }),
+  Schema.Struct({ type: Schema.Literal("readOnly"), networkAccess: Schema.optionalKey(Schema.Boolean) }),
+  Schema.Struct({
+    type: Schema.Literal("externalSandbox"),
+    networkAccess: Schema.optionalKey(Schema.Literals(["restricted", "enabled"]))
+  }),
+  Schema.Struct({
+    type: Schema.Literal("workspaceWrite"),
+    writableRoots: Schema.optionalKey(Schema.Array(Schema.String)),
+    networkAccess: Schema.optionalKey(Schema.Boolean),
+    excludeTmpdirEnvVar: Schema.optionalKey(Schema.Boolean),
+    excludeSlashTmp: Schema.optionalKey(Schema.Boolean)
+  })
+])
+
+/** The settings that hold from a turn on. */
+const turnSettings = {
+  cwd: Text,
+  approvalPolicy: nullable(ApprovalPolicy),
+  approvalsReviewer: Text,
+  sandboxPolicy: nullable(SandboxPolicyParams),
+  /** A permission profile by its id, in place of `sandboxPolicy`. */
+  permissions: Text,
+  model: Text,
+  serviceTier: Text,
+  effort: nullable(Schema.NonEmptyString),
+  /** Its model and effort count before `model` and `effort`. */
+  collaborationMode: nullable(
+    Schema.Struct({
+      mode: Schema.String,
+      settings: Schema.Struct({ model: Schema.String, reasoning_effort: nullable(Schema.NonEmptyString) })
+    })
+  )
+}
+
 export const TurnStartParams = Schema.Struct({
   threadId: Schema.String,
   clientUserMessageId: Text,
   input: Input,
-  cwd: Text,
-  approvalPolicy: nullable(ApprovalPolicy),
-  approvalsReviewer: Text,
-  model: Text,
-  serviceTier: Text,
-  effort: Text
+  ...turnSettings
 })
 export type TurnStartParams = typeof TurnStartParams.Type
+export type TurnSettings = Omit<TurnStartParams, "threadId" | "clientUserMessageId" | "input">
+
+/** Here a null `serviceTier` says something: none from now on. */
+export const ThreadSettingsUpdateParams = Schema.Struct({ threadId: Schema.String, ...turnSettings })
+export type ThreadSettingsUpdateParams = typeof ThreadSettingsUpdateParams.Type
 
 export const TurnSteerParams = Schema.Struct({
   threadId: Schema.String,

@@ -86,6 +86,12 @@ export const TurnStart = Rpc.make("turn/start", {
   error: WireError
 })
 
+export const ThreadSettingsUpdate = Rpc.make("thread/settings/update", {
+  payload: Params.ThreadSettingsUpdateParams,
+  success: Results.Done,
+  error: WireError
+})
+
 export const TurnSteer = Rpc.make("turn/steer", {
   payload: Params.TurnSteerParams,
   success: Results.TurnIdResult,
@@ -166,6 +172,7 @@ export class CodexProtocol extends RpcGroup.make(
   ThreadUnsubscribe,
   ThreadStart,
   TurnStart,
+  ThreadSettingsUpdate,
   TurnSteer,
   TurnInterrupt,
   ThreadRollback,

@@ -8,6 +8,7 @@ import { type Cause, Context, type Duration, Effect, Layer, Pull, type Redacted,
 import { type Rpc, RpcClient, RpcClientError, type RpcGroup, RpcSerialization, RpcTest } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { headersOf } from "../client/WebSocketWire.ts"
+import { isTraced } from "../codex/Tracing.ts"
 import { withLanes } from "./ClientLanes.ts"
 import type { Element, First, Following, Snapshot } from "./NativeElement.ts"
 import type { FellBehind, Overloaded } from "./NativeError.ts"
@@ -37,6 +38,9 @@ export interface Return {
 }
 
 type Payload<R extends Rpc.Any> = Rpc.PayloadConstructor<R>
+type ById = Extract<Payload<typeof Resume>, { readonly threadId: unknown }>
+type Resuming = Omit<ById, "after"> | Exclude<Payload<typeof Resume>, ById>
+type Returning = ById & Required<Pick<ById, "after">>
 type Coming<A> = Effect.Effect<A, AttachmentError, Scope.Scope>
 
 export class NativeClient extends Context.Service<
@@ -44,11 +48,10 @@ export class NativeClient extends Context.Service<
   {
     /** Every request, as it is. */
     readonly rpc: RpcClient.RpcClient<Requests, RpcClientError.RpcClientError>
-    readonly resume: (payload: Omit<Payload<typeof Resume>, "after">) => Coming<Attachment>
+    /** By its id, or by the path of its rollout. */
+    readonly resume: (payload: Resuming) => Coming<Attachment>
     /** Comes back to a thread, to the place named: the position of the last element that was seen. */
-    readonly resumeAfter: (
-      payload: Required<Pick<Payload<typeof Resume>, "after">> & Payload<typeof Resume>
-    ) => Coming<Return>
+    readonly resumeAfter: (payload: Returning) => Coming<Return>
     readonly fork: (payload: Payload<typeof Fork>) => Coming<Attachment>
     readonly start: (payload: Payload<typeof Start>) => Coming<Attachment>
   }
@@ -56,7 +59,10 @@ export class NativeClient extends Context.Service<
   /** In the process of the services; needs their handlers (`NativeHandlers.layer`). Nothing is encoded. */
   static readonly layerInProcess: Layer.Layer<NativeClient, never, Rpc.ToHandler<Requests>> = Layer.effect(
     NativeClient,
-    Effect.suspend(() => Effect.map(RpcTest.makeClient(RethreadRpc, { disableFatalDefects: true }), of))
+    Effect.gen(function* () {
+      const made = RpcTest.makeClient(RethreadRpc, { disableFatalDefects: true })
+      return of(yield* Effect.withTracerEnabled(made, yield* isTraced))
+    })
   ).pipe(Layer.provide(Admission.layer(Number.POSITIVE_INFINITY, () => Effect.never)))
 
   /**
@@ -72,7 +78,8 @@ export class NativeClient extends Context.Service<
       NativeClient,
       Effect.gen(function* () {
         const protocol = yield* RpcClient.makeProtocolSocket({ retryTransientErrors: false })
-        const client = RpcClient.make(RethreadRpc, { spanPrefix: "native" })
+        const disableTracing = !(yield* isTraced)
+        const client = RpcClient.make(RethreadRpc, { spanPrefix: "native", disableTracing })
         return of(yield* Effect.provideService(client, RpcClient.Protocol, withLanes(protocol)))
       })
     ).pipe(

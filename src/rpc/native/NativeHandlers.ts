@@ -11,12 +11,12 @@ import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
 import { ThreadCatalog } from "../../services/ThreadCatalog.ts"
 import { ThreadCommands } from "../../services/ThreadCommands.ts"
 import { InvalidRequest } from "../../services/ThreadError.ts"
-import { ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
+import { type ResumeTarget, ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
 import { Threads } from "../../services/Threads.ts"
 import { userInput } from "../codex/Params.ts"
 import { type AttachmentOptions, make as makeAttachments, snapshotOf } from "./NativeAttachment.ts"
 import { QuestionNotOpen } from "./NativeError.ts"
-import { RethreadRpc, type Search } from "./NativeProtocol.ts"
+import { type Resume, RethreadRpc, type Search } from "./NativeProtocol.ts"
 import { plain } from "./PlainJson.ts"
 
 /** What a client is called that gives no name. */
@@ -30,6 +30,14 @@ const listingOf = (payload: Omit<(typeof Search)["payloadSchema"]["Type"], "sear
   archived: payload.archived ?? false,
   sourceKinds: payload.sourceKinds ?? null
 })
+
+type ResumePayload = (typeof Resume)["payloadSchema"]["Type"]
+
+const targetOf = (payload: ResumePayload): ResumeTarget => {
+  if (!("threadId" in payload)) return { by: "path", path: payload.path, threadId: null }
+  const { path, threadId } = payload
+  return path === undefined ? { by: "id", threadId } : { by: "path", path, threadId }
+}
 
 const make = Effect.fnUntraced(function* (options: AttachmentOptions) {
   const lifecycle = yield* ThreadLifecycle
@@ -60,13 +68,18 @@ const make = Effect.fnUntraced(function* (options: AttachmentOptions) {
     })
 
   return RethreadRpc.of({
-    Resume: ({ after, originator = unnamed, settings = {}, threadId, turns = true }) =>
-      attachment({
-        come: (connection) =>
-          lifecycle.resume(connection, { target: { by: "id", threadId }, overrides: settings, originator }),
-        after: after === undefined ? null : { threadId, position: after },
+    Resume: (payload) => {
+      const { originator = unnamed, settings: overrides = {}, turns = true } = payload
+      const target = targetOf(payload)
+      return attachment({
+        come: (connection) => lifecycle.resume(connection, { target, overrides, originator }),
+        after:
+          "threadId" in payload && payload.after !== undefined
+            ? { threadId: payload.threadId, position: payload.after }
+            : null,
         turns
-      }),
+      })
+    },
 
     Fork: ({
       ephemeral = false,
@@ -158,6 +171,8 @@ const make = Effect.fnUntraced(function* (options: AttachmentOptions) {
         commands.startTurn({ threadId, input: userInput(input), clientMessageId, overrides: settings }),
         plain
       ),
+
+    ChangeSettings: ({ settings, threadId }) => commands.changeSettings(threadId, settings),
 
     Steer: ({ clientMessageId = null, expectedTurnId, input, threadId }) =>
       commands.steer(threadId, expectedTurnId, userInput(input), clientMessageId),

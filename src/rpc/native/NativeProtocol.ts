@@ -21,19 +21,16 @@ import { Element, Snapshot } from "./NativeElement.ts"
 import { FellBehind, QuestionNotOpen } from "./NativeError.ts"
 import { Admission } from "./NativeSession.ts"
 
-// What is answered, by its type alone: the schemas' own types, written out for each request, would be a megabyte.
-const AnyThread: Schema.Codec<Thread, unknown> = Thread
-const AnyTurn: Schema.Codec<Turn, unknown> = Turn
-const AnyItem: Schema.Codec<ThreadItem, unknown> = ThreadItem
-const AnyUsage: Schema.Codec<RestoredUsage, unknown> = RestoredUsage
-const AllSettings: Schema.Codec<ThreadSettings, unknown> = ThreadSettings
-
 const optional = Schema.optionalKey
 const Text = Schema.String
 const Cursor = Schema.NullOr(Text)
 
+const someSettings = ThreadSettings.mapFields(Struct.map(Schema.optionalKey))
+type SomeSettings = typeof someSettings
+/** The schema by its name, which is all that declarations print of it. */
+export interface SettingsSchema extends SomeSettings {}
 /** Settings that a request chooses; what it does not name is decided without it. */
-const Settings = ThreadSettings.mapFields(Struct.map(Schema.optionalKey))
+const Settings: SettingsSchema = someSettings
 
 const attaching = {
   settings: optional(Settings),
@@ -45,9 +42,15 @@ const attaching = {
 
 const attached = { success: Element, error: Schema.Union([ThreadError, FellBehind]), stream: true } as const
 
-/** Comes to a thread, or comes back to it after a position. */
+/**
+ * Comes to a thread, by its id or by the path of its rollout, or comes back to it after a position. With both a loaded
+ * thread must be the one in that rollout.
+ */
 export const Resume = Rpc.make("Resume", {
-  payload: { threadId: ThreadId, after: optional(EventPosition), ...attaching },
+  payload: Schema.Union([
+    Schema.Struct({ threadId: ThreadId, path: optional(Text), after: optional(EventPosition), ...attaching }),
+    Schema.Struct({ path: Text, ...attaching })
+  ]),
   ...attached
 })
 
@@ -80,7 +83,7 @@ export const Start = Rpc.make("Start", {
 /** Any thread, loaded or stored, archived too; coming to it is not needed. */
 export const Read = Rpc.make("Read", {
   payload: { threadId: ThreadId, turns: optional(Schema.Boolean) },
-  success: Schema.Struct({ thread: AnyThread, settings: AllSettings, usage: Schema.NullOr(AnyUsage) }),
+  success: Schema.Struct({ thread: Thread, settings: ThreadSettings, usage: Schema.NullOr(RestoredUsage) }),
   error: ThreadError
 })
 
@@ -108,14 +111,14 @@ export const List = Rpc.make("List", {
     ancestorThreadId: optional(ThreadId),
     excludedThreadIds: optional(Schema.Array(ThreadId))
   },
-  success: pageOf(AnyThread),
+  success: pageOf(Thread),
   error: Schema.Union([InvalidRequest, RolloutStoreError])
 })
 
 /** One page of the threads in which these words were said, by the user or the agent. */
 export const Search = Rpc.make("Search", {
   payload: { searchTerm: Text, ...listing },
-  success: pageOf(Schema.Struct({ thread: AnyThread, snippet: Text })),
+  success: pageOf(Schema.Struct({ thread: Thread, snippet: Text })),
   error: Schema.Union([InvalidRequest, RolloutStoreError])
 })
 
@@ -133,7 +136,7 @@ const pageError = Schema.Union([ThreadError, InvalidCursor])
 /** One page of a thread's turns; the newest first, and in summary, unless told otherwise. */
 export const TurnsList = Rpc.make("TurnsList", {
   payload: { ...paging, itemsView: optional(TurnItemsView) },
-  success: pageOf(AnyTurn),
+  success: pageOf(Turn),
   error: pageError
 })
 
@@ -143,7 +146,7 @@ export const ItemsList = Rpc.make("ItemsList", {
   success: pageOf(
     Schema.Struct({
       turnId: TurnId,
-      item: AnyItem,
+      item: ThreadItem,
       startedAtMs: Schema.NullOr(Schema.Finite),
       completedAtMs: Schema.NullOr(Schema.Finite)
     })
@@ -160,7 +163,13 @@ export const StartTurn = Rpc.make("StartTurn", {
     /** From this turn on. */
     settings: optional(Settings)
   },
-  success: AnyTurn,
+  success: Turn,
+  error: ThreadError
+})
+
+/** Changes the settings of a loaded thread from its next turn on; what is not named stays. */
+export const ChangeSettings = Rpc.make("ChangeSettings", {
+  payload: { threadId: ThreadId, settings: Settings },
   error: ThreadError
 })
 
@@ -215,7 +224,7 @@ export const SetName = Rpc.make("SetName", { payload: { threadId: ThreadId, name
 /** Changes what a thread says of its repository. Left out: it stays. Null: it is cleared. */
 export const SetGit = Rpc.make("SetGit", {
   payload: { threadId: ThreadId, sha: optional(Cursor), branch: optional(Cursor), originUrl: optional(Cursor) },
-  success: AnyThread,
+  success: Thread,
   error: ThreadError
 })
 
@@ -223,7 +232,7 @@ export const SetGit = Rpc.make("SetGit", {
 export const Archive = Rpc.make("Archive", { payload: { threadId: ThreadId }, error: ThreadError })
 export const Unarchive = Rpc.make("Unarchive", {
   payload: { threadId: ThreadId },
-  success: AnyThread,
+  success: Thread,
   error: ThreadError
 })
 /** Ends what runs in the thread and removes it for good. */
@@ -241,6 +250,7 @@ export class RethreadRpc extends RpcGroup.make(
   TurnsList,
   ItemsList,
   StartTurn,
+  ChangeSettings,
   Steer,
   Interrupt,
   Answer,

@@ -10,6 +10,7 @@ import { type Rpc, type RpcGroup, type RpcMessage, RpcSchema, RpcSerialization, 
 import { isRecord, own } from "../../domain/Json.ts"
 import * as Frame from "../codex/Frame.ts"
 import type { Ending } from "../codex/JsonRpcServer.ts"
+import { isTraced } from "../codex/Tracing.ts"
 import type { Inbound, Transport } from "../codex/Transport.ts"
 import { RethreadRpc } from "./NativeProtocol.ts"
 import { Admission } from "./NativeSession.ts"
@@ -133,7 +134,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     return client === undefined ? Effect.never : Deferred.await(client.ending)
   }
   const admission = yield* Layer.build(Admission.layer(maxInFlight, endingOf))
-  yield* RpcServer.make(RethreadRpc, { spanPrefix: "native", disableFatalDefects: true }).pipe(
+  const disableTracing = !(yield* isTraced)
+  yield* RpcServer.make(RethreadRpc, { spanPrefix: "native", disableTracing, disableFatalDefects: true }).pipe(
     Effect.provideService(RpcServer.Protocol, protocol),
     Effect.provideContext(admission),
     Effect.forkScoped

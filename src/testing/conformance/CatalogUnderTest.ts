@@ -53,7 +53,8 @@ export const catalog = (
     )
   )
 
-const everything: ThreadQuery = {
+/** Asks for all active threads on one page, newest first. */
+export const everything: ThreadQuery = {
   cursor: null,
   limit: 100,
   sortKey: "created_at",

@@ -5,6 +5,7 @@ import * as Fork from "./Fork.ts"
 import * as Reading from "./Reading.ts"
 import * as Refusals from "./Refusals.ts"
 import * as Resume from "./Resume.ts"
+import * as Settings from "./Settings.ts"
 import * as TypedClient from "./TypedClient.ts"
 import * as Usage from "./Usage.ts"
 
@@ -15,5 +16,6 @@ export const allCases: ReadonlyArray<Case> = [
   ...Usage.cases,
   ...Reading.cases,
   ...Refusals.cases,
+  ...Settings.cases,
   ...TypedClient.cases
 ]

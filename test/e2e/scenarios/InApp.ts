@@ -2,6 +2,7 @@
  * What a person does to threads inside the TUI.
  */
 import { Effect } from "effect"
+import { readFileSync } from "node:fs"
 import { isRecord } from "../../../src/domain/Json.ts"
 import { expect, type Scenario } from "../Scenario.ts"
 import { answered, legacy, paged, say, type Stage } from "../Stage.ts"
@@ -88,6 +89,23 @@ export const inApp: ReadonlyArray<Scenario> = [
       yield* answered(stage, terminal, /You said: hello/)
       const reasoning = stage.model.asked.at(-1)?.body["reasoning"]
       yield* expect(isRecord(reasoning) && reasoning["effort"] === "high", "the model was not asked for a high effort")
+    })
+  },
+  {
+    name: "/permissions: what the turns to come may do",
+    script: Effect.fnUntraced(function* (stage) {
+      const terminal = yield* resumed(stage)
+      yield* say(terminal, "/permissions")
+      yield* terminal.see(/Full Access/)
+      yield* terminal.press("Enter")
+      yield* say(terminal, "hello")
+      yield* answered(stage, terminal, /You said: hello/)
+      const lines = readFileSync(stage.home.at(legacy.path), "utf8").trimEnd().split("\n")
+      const last = lines.findLast((line) => line.includes('"turn_context"')) ?? ""
+      yield* expect(
+        last.includes('"workspace-write"') && last.includes('"approval_policy":"on-request"'),
+        "the turn did not run under the permissions that were chosen"
+      )
     })
   },
   {

@@ -1,0 +1,120 @@
+/**
+ * Where the time of a first reading goes: what each stage of restoring adds, in a process that does it for the first time
+ * and in one that has done it before.
+ *
+ *     node bench/stages.ts [--megabytes 100] [--runs 5]
+ *
+ * Each run is a process of its own that goes through the same rollout ten times; printed are the medians of the first and
+ * of the tenth time, in milliseconds. Reading is synchronous here, so nothing overlaps.
+ */
+import { spawnSync } from "node:child_process"
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { makeLineScanner, type Skim } from "../src/domain/LineScanner.ts"
+import { LineSkimmer } from "../src/domain/LineSkim.ts"
+import { printTurns } from "../src/domain/PrintedTurns.ts"
+import { readLine } from "../src/domain/RolloutLine.ts"
+import * as SessionProjection from "../src/domain/SessionProjection.ts"
+import { makeFileHome } from "./lib/inputs.ts"
+import { machine, machineText } from "./lib/machine.ts"
+
+const { values } = parseArgs({
+  options: {
+    megabytes: { type: "string", default: "100" },
+    runs: { type: "string", default: "5" },
+    stage: { type: "string" },
+    file: { type: "string" }
+  }
+})
+
+const times = 10
+const blockBytes = 1 << 20
+
+const eachBlock = (path: string, take: (block: Uint8Array) => void): void => {
+  const file = openSync(path, "r")
+  const buffer = new Uint8Array(blockBytes)
+  for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) take(buffer.subarray(0, size))
+  closeSync(file)
+}
+
+const scan = (path: string, skim: Skim): void => {
+  const scanner = makeLineScanner()
+  eachBlock(path, (block) => scanner.push(block, () => {}, skim))
+}
+
+const fold = (path: string): SessionProjection.ProjectedSession | undefined => {
+  let projection: SessionProjection.SessionProjection | undefined
+  const scanner = makeLineScanner()
+  const skim: Skim = (bytes, from, to, line, offset) =>
+    projection?.skim(bytes, from, to, { segment: 0, line, offset, length: to - from }) === true
+  eachBlock(path, (block) => {
+    scanner.push(
+      block,
+      (raw) => {
+        const read = readLine(raw, "glance")
+        if (read.line?.record._tag === "SessionMeta") {
+          projection ??= SessionProjection.make(read.line.record.meta, "legacy")
+        }
+        projection?.step(read, 0)
+      },
+      skim
+    )
+  })
+  return projection?.result()
+}
+
+const stages: Readonly<Record<string, (path: string) => unknown>> = {
+  "read the file": (path) => eachBlock(path, () => {}),
+  "and find the lines": (path) => scan(path, () => true),
+  "and know what each is": (path) => {
+    const skimmer = new LineSkimmer()
+    scan(path, (bytes, from, to) => {
+      skimmer.skim(bytes, from, to)
+      return true
+    })
+  },
+  "and fold them into a session": fold,
+  "and print its turns": (path) =>
+    printTurns({ turns: fold(path)?.turns.map(({ turn }) => turn) ?? [] }, (value) => JSON.stringify(value))
+}
+
+/** The times of one process, in milliseconds. */
+const measure = (stage: string, path: string): ReadonlyArray<number> => {
+  const run = stages[stage]
+  if (run === undefined) throw new Error(`there is no stage "${stage}"`)
+  return Array.from({ length: times }, () => {
+    const start = performance.now()
+    run(path)
+    return performance.now() - start
+  })
+}
+
+const median = (numbers: ReadonlyArray<number>): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
+
+const report = (directory: string): void => {
+  const { rollouts } = makeFileHome("stages", directory, Number(values.megabytes), "events")
+  const path = join(directory, rollouts[0]?.path ?? "")
+  console.log(`${values.megabytes} MB on ${machineText(machine())}, median of ${values.runs} processes\n`)
+  console.log("| stage | first time | tenth time |\n| --- | --- | --- |")
+  for (const stage of Object.keys(stages)) {
+    const runs = Array.from({ length: Number(values.runs) }, (): ReadonlyArray<number> => {
+      const child = spawnSync(process.execPath, [import.meta.filename, "--stage", stage, "--file", path])
+      return child.stdout.toString().split(" ").map(Number)
+    })
+    const at = (index: number) => median(runs.map((run) => run[index] ?? Number.NaN)).toFixed(0)
+    console.log(`| ${stage} | ${at(0)} ms | ${at(times - 1)} ms |`)
+  }
+}
+
+if (values.stage !== undefined) process.stdout.write(measure(values.stage, values.file ?? "").join(" "))
+else {
+  const directory = mkdtempSync(join(tmpdir(), "rethread-stages-"))
+  try {
+    report(directory)
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
