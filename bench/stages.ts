@@ -7,16 +7,20 @@
  * Each run is a process of its own that goes through the same rollout ten times; printed are the medians of the first and
  * of the tenth time, in milliseconds. Reading is synchronous here, so nothing overlaps.
  */
+import { Result } from "effect"
 import { spawnSync } from "node:child_process"
 import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { parseThreadId } from "../src/domain/Ids.ts"
 import { makeLineScanner, type Skim } from "../src/domain/LineScanner.ts"
 import { LineSkimmer } from "../src/domain/LineSkim.ts"
 import { printTurns } from "../src/domain/PrintedTurns.ts"
 import { readLine } from "../src/domain/RolloutLine.ts"
 import * as SessionProjection from "../src/domain/SessionProjection.ts"
+import { fileEnds } from "../src/layers/codex-home/FileEnds.ts"
+import * as SessionGlimpse from "../src/services/SessionGlimpse.ts"
 import { makeFileHome } from "./lib/inputs.ts"
 import { machine, machineText } from "./lib/machine.ts"
 
@@ -25,7 +29,8 @@ const { values } = parseArgs({
     megabytes: { type: "string", default: "100" },
     runs: { type: "string", default: "5" },
     stage: { type: "string" },
-    file: { type: "string" }
+    file: { type: "string" },
+    thread: { type: "string" }
   }
 })
 
@@ -77,7 +82,16 @@ const stages: Readonly<Record<string, (path: string) => unknown>> = {
   },
   "and fold them into a session": fold,
   "and print its turns": (path) =>
-    printTurns({ turns: fold(path)?.turns.map(({ turn }) => turn) ?? [] }, (value) => JSON.stringify(value))
+    printTurns({ turns: fold(path)?.turns.map(({ turn }) => turn) ?? [] }, (value) => JSON.stringify(value)),
+  "the ends alone, for a client without turns": (path) => {
+    const threadId = Result.getOrThrow(parseThreadId(values.thread ?? ""))
+    const ref = { threadId, path, archived: false, segmentId: null }
+    const isSeen = SessionGlimpse.lengths.some((length) => {
+      const ends = fileEnds(path, length)
+      return ends !== null && SessionGlimpse.glimpse(ref, ends) !== null
+    })
+    if (!isSeen) throw new Error("the ends tell nothing")
+  }
 }
 
 /** The times of one process, in milliseconds. */
@@ -96,15 +110,26 @@ const median = (numbers: ReadonlyArray<number>): number =>
 
 const report = (directory: string): void => {
   const { rollouts } = makeFileHome("stages", directory, Number(values.megabytes), "events")
-  const path = join(directory, rollouts[0]?.path ?? "")
+  const [rollout] = rollouts
+  const path = join(directory, rollout?.path ?? "")
+  const thread = rollout?.threadId ?? ""
   console.log(`${values.megabytes} MB on ${machineText(machine())}, median of ${values.runs} processes\n`)
   console.log("| stage | first time | tenth time |\n| --- | --- | --- |")
   for (const stage of Object.keys(stages)) {
     const runs = Array.from({ length: Number(values.runs) }, (): ReadonlyArray<number> => {
-      const child = spawnSync(process.execPath, [import.meta.filename, "--stage", stage, "--file", path])
+      const child = spawnSync(process.execPath, [
+        import.meta.filename,
+        "--stage",
+        stage,
+        "--file",
+        path,
+        "--thread",
+        thread
+      ])
+      if (child.status !== 0) throw new Error(child.stderr.toString())
       return child.stdout.toString().split(" ").map(Number)
     })
-    const at = (index: number) => median(runs.map((run) => run[index] ?? Number.NaN)).toFixed(0)
+    const at = (index: number) => median(runs.map((run) => run[index] ?? Number.NaN)).toPrecision(3)
     console.log(`| ${stage} | ${at(0)} ms | ${at(times - 1)} ms |`)
   }
 }
