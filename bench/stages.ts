@@ -9,7 +9,7 @@
  */
 import { Result } from "effect"
 import { spawnSync } from "node:child_process"
-import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -22,7 +22,9 @@ import * as SessionProjection from "../src/domain/SessionProjection.ts"
 import { fileEnds } from "../src/layers/codex-home/FileEnds.ts"
 import * as SessionGlimpse from "../src/services/SessionGlimpse.ts"
 import { makeFileHome } from "./lib/inputs.ts"
+import { eachBlock } from "./lib/limits.ts"
 import { machine, machineText } from "./lib/machine.ts"
+import { median } from "./lib/results.ts"
 
 const { values } = parseArgs({
   options: {
@@ -35,15 +37,6 @@ const { values } = parseArgs({
 })
 
 const times = 10
-const blockBytes = 1 << 20
-
-const eachBlock = (path: string, take: (block: Uint8Array) => void): void => {
-  const file = openSync(path, "r")
-  const buffer = new Uint8Array(blockBytes)
-  for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) take(buffer.subarray(0, size))
-  closeSync(file)
-}
-
 const scan = (path: string, skim: Skim): void => {
   const scanner = makeLineScanner()
   eachBlock(path, (block) => scanner.push(block, () => {}, skim))
@@ -105,9 +98,6 @@ const measure = (stage: string, path: string): ReadonlyArray<number> => {
   })
 }
 
-const median = (numbers: ReadonlyArray<number>): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
-
 const report = (directory: string): void => {
   const { rollouts } = makeFileHome("stages", directory, Number(values.megabytes), "events")
   const [rollout] = rollouts
@@ -129,7 +119,7 @@ const report = (directory: string): void => {
       if (child.status !== 0) throw new Error(child.stderr.toString())
       return child.stdout.toString().split(" ").map(Number)
     })
-    const at = (index: number) => median(runs.map((run) => run[index] ?? Number.NaN)).toPrecision(3)
+    const at = (index: number) => median(runs.flatMap((run) => run[index] ?? []))?.toPrecision(3)
     console.log(`| ${stage} | ${at(0)} ms | ${at(times - 1)} ms |`)
   }
 }

@@ -17,7 +17,8 @@ export type Limit = typeof Limit.Type
 
 const blockBytes = 1 << 20
 
-const eachBlock = (path: string, take: (block: Buffer) => void): void => {
+/** Reads a file in blocks, all into the same memory. */
+export const eachBlock = (path: string, take: (block: Buffer) => void): void => {
   const file = openSync(path, "r")
   const buffer = Buffer.allocUnsafe(blockBytes)
   for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) take(buffer.subarray(0, size))

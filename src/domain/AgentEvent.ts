@@ -74,7 +74,7 @@ export const AgentEvent = Schema.Union([
 ])
 export type AgentEvent = typeof AgentEvent.Type
 
-/** Readers and printers of JSON go into it by recursion, which has an end. */
+/** Readers and printers of JSON go into it by recursion, which has an end. So does `Schema.Json`, which a cycle would not let end. */
 const DEEPEST = 500
 
 /**

@@ -6,8 +6,8 @@ import { Schema } from "effect"
 import { ItemId, RequestId, ThreadId, TurnId } from "./Ids.ts"
 import { Thread, ThreadStatus } from "./Thread.ts"
 import { ThreadItem } from "./ThreadItem.ts"
-import { ToldSettings } from "./ThreadSettings.ts"
 import { ThreadTokenUsage } from "./TokenUsage.ts"
+import { ToldSettings } from "./ToldSettings.ts"
 import { Turn, TurnError } from "./Turn.ts"
 
 const inTurn = { threadId: ThreadId, turnId: TurnId }

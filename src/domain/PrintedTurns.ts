@@ -11,8 +11,6 @@ import { printedItems } from "./PrintedText.ts"
 const pieceBytes = 256 * 1024
 /** How deep turns are looked for: a result holds them in its thread, or in a page. */
 const deepest = 3
-/** Bytes of turns up to which what was printed is kept, for as long as there is the list of them. */
-const keptBytes = 8 * 1024 * 1024
 
 const encoder = new TextEncoder()
 
@@ -25,8 +23,9 @@ const holdsPrinted = (value: unknown, depth: number): boolean => {
   return isPrinted(value) || Object.values(value).some((member) => holdsPrinted(member, depth + 1))
 }
 
-// The same turns are sent to one client after the other: they are printed once, and all send the same bytes.
-const printedLists = new WeakMap<ReadonlyArray<unknown>, ReadonlyArray<Uint8Array>>()
+// The same turns are sent to one client after the other: they are printed once, and all send the same bytes. Held weakly,
+// for they are there a second time, in the turns: what nobody is being sent may be printed again.
+const printedLists = new WeakMap<ReadonlyArray<unknown>, WeakRef<ReadonlyArray<Uint8Array>>>()
 
 class Pieces {
   readonly done: Array<Uint8Array> = []
@@ -99,7 +98,7 @@ const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
 
 /** A list of nothing but turns whose items are at hand, as JSON without its brackets. */
 const printList = (turns: ReadonlyArray<Turn>): ReadonlyArray<Uint8Array> => {
-  const known = printedLists.get(turns)
+  const known = printedLists.get(turns)?.deref()
   if (known !== undefined) return known
   const pieces = new Pieces()
   for (const [at, turn] of turns.entries()) {
@@ -107,8 +106,7 @@ const printList = (turns: ReadonlyArray<Turn>): ReadonlyArray<Uint8Array> => {
     addTurn(pieces, turn, printedItems(turn) ?? new Uint8Array(0))
   }
   pieces.end()
-  const size = pieces.done.reduce((sum, piece) => sum + piece.length, 0)
-  if (size <= keptBytes) printedLists.set(turns, pieces.done)
+  printedLists.set(turns, new WeakRef(pieces.done))
   return pieces.done
 }
 

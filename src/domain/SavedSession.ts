@@ -60,7 +60,7 @@ const isView = Schema.is(TurnItemsView)
 const isError = Schema.is(TurnError)
 const isMoment = (value: unknown): boolean => value === null || (typeof value === "number" && Number.isFinite(value))
 
-// By hand: there are thousands of turns, and decoding them by the schema takes as long as everything else about a session.
+// By hand: there are thousands of turns, and nothing in them is decoded, for they are JSON as they are.
 const isSavedTurn = (value: unknown): value is SavedTurn => {
   if (!isRecord(value)) return false
   const { completedAt, durationMs, error, id, itemsEnd, itemsView, rootTurnId, startedAt, status } = value

@@ -8,11 +8,9 @@
 import { Context, Duration, Effect, Equal, Exit, Latch, Layer, Option, Scope } from "effect"
 import { SecureRandom } from "effect/crypto"
 import type { ThreadId } from "../domain/Ids.ts"
-import type { Thread } from "../domain/Thread.ts"
-import { defaults, resolve, type SettingsSource, type ThreadSettings } from "../domain/ThreadSettings.ts"
-import * as ThreadView from "../domain/ThreadView.ts"
+import type { SettingsSource, ThreadSettings } from "../domain/ThreadSettings.ts"
 import type { Turn } from "../domain/Turn.ts"
-import { type RestoredUsage, withWindow } from "../domain/TokenUsage.ts"
+import type { RestoredUsage } from "../domain/TokenUsage.ts"
 import { Agent, AgentError, unconfigured } from "./Agent.ts"
 import { Approvals } from "./Approvals.ts"
 import * as IdleThreads from "./IdleThreads.ts"
@@ -27,17 +25,11 @@ import type { ThreadError } from "./ThreadError.ts"
 import type { ThreadJournal } from "./ThreadJournal.ts"
 import * as Journal from "./ThreadJournal.ts"
 import * as ThreadLocks from "./ThreadLocks.ts"
+import * as ThreadSnapshots from "./ThreadSnapshots.ts"
+import type { Snapshot } from "./ThreadSnapshots.ts"
 import * as ToldThreads from "./ToldThreads.ts"
 
-/** A thread as of one instant of its history. */
-export interface Snapshot {
-  /**
-   * With all its turns; in one that was asked for without, with the last of them ({@link Threads.arrive}) or with none.
-   */
-  readonly thread: Thread
-  readonly settings: ThreadSettings
-  readonly usage: RestoredUsage | null
-}
+export type { Snapshot } from "./ThreadSnapshots.ts"
 
 /** What a client is told of usage. Whether it is a guess is not part of that. */
 const figuresOf = (usage: RestoredUsage | null) =>
@@ -156,10 +148,8 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   const locks = ThreadLocks.make((threadId) => arriving.get(threadId)?.openUnsafe())
   const { alone } = locks
 
-  const settings = Effect.fnUntraced(function* (overrides: SettingsSource, remembered: SettingsSource) {
-    const configured = yield* config.settings
-    return resolve([overrides, remembered, configured], defaults(config.cwd))
-  })
+  const snapshots = ThreadSnapshots.make(store, config)
+  const { settings } = snapshots
 
   const modelInput = (journal: ThreadJournal) =>
     Effect.mapError(
@@ -315,25 +305,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
       const glimpsed = withTurns ? null : yield* reconstruction.glimpse(ref)
       const known = glimpsed === null ? yield* recall(ref) : { ...glimpsed, turns: glimpsed.recent }
       if (known === null) return null
-      const decided = yield* settings(overrides, known.settings)
-      const names = yield* store.names
-      const { meta, name, preview, stat, turns, usage } = known
-      const shown: Snapshot = {
-        settings: decided,
-        usage: withWindow(usage, decided.modelContextWindow),
-        thread: ThreadView.makeThread({
-          meta,
-          path: ref.path,
-          ephemeral: false,
-          modifiedAt: stat.modifiedAt,
-          preview,
-          settings: decided,
-          cwd: config.cwd,
-          name: names.get(meta.id) ?? name,
-          status: { type: "idle" },
-          turns: ThreadView.atRest(turns)
-        })
-      }
+      const shown = yield* snapshots.ofStored(known, { overrides, turns: known.turns, status: "idle" })
       return [shown, yield* at] as const
     }).pipe(
       Effect.onExit((exit) => (Exit.isSuccess(exit) && exit.value !== null ? Effect.void : Scope.close(scope, exit)))
@@ -363,63 +335,14 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     return found
   }, Effect.uninterruptible)
 
-  const snapshot = Effect.fnUntraced(function* <A, E, R>(
-    thread: LiveThread.LiveThread,
-    at: Effect.Effect<A, E, R>,
-    withTurns = true
-  ): Effect.fn.Return<readonly [Snapshot, A], ThreadError | E, R> {
-    const names = yield* store.names
-    return yield* thread.alone(
-      Effect.map(at, (done): readonly [Snapshot, A] => {
-        const { journal } = thread
-        const projected = journal.projected()
-        const decided = thread.settings()
-        const shown = ThreadView.makeThread({
-          meta: journal.meta,
-          path: journal.ref()?.path ?? null,
-          ephemeral: thread.ephemeral,
-          modifiedAt: journal.modifiedAt(),
-          preview: projected.preview,
-          settings: decided,
-          cwd: config.cwd,
-          name: names.get(journal.meta.id) ?? projected.name,
-          status: thread.status(),
-          turns: withTurns ? thread.turns() : []
-        })
-        return [{ thread: shown, settings: decided, usage: thread.usage() }, done]
-      })
-    )
-  })
-
-  const stored = Effect.fnUntraced(function* (
-    { meta, name, preview, ref, settings: remembered, stat, usage }: ToldThreads.ToldThread,
-    turns: ReadonlyArray<Turn>
-  ): Effect.fn.Return<Snapshot, ThreadError> {
-    const names = yield* store.names
-    const decided = yield* settings({}, remembered)
-    return {
-      settings: decided,
-      usage: withWindow(usage, decided.modelContextWindow),
-      thread: ThreadView.makeThread({
-        meta,
-        path: ref.path,
-        ephemeral: false,
-        modifiedAt: stat.modifiedAt,
-        preview,
-        settings: remembered,
-        cwd: config.cwd,
-        name: names.get(meta.id) ?? name,
-        status: { type: "notLoaded" },
-        turns
-      })
-    }
-  })
+  const unloaded = (known: ToldThreads.ToldThread, turns: ReadonlyArray<Turn>) =>
+    snapshots.ofStored(known, { overrides: {}, turns, status: "notLoaded" })
 
   /** A stored thread without its turns, from memory when its rollout is as it was. */
   const tell = Effect.fnUntraced(function* (ref: RolloutRef): Effect.fn.Return<Snapshot, ThreadError> {
     const { version } = yield* store.stat(ref)
     const known = told.recall(ref, version)
-    return yield* stored(known ?? told.keep(yield* reconstruction.restore(ref)), [])
+    return yield* unloaded(known ?? told.keep(yield* reconstruction.restore(ref)), [])
   })
 
   // Without a span: the request has one, and this is all of it.
@@ -429,14 +352,14 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   ): Effect.fn.Return<Snapshot, ThreadError> {
     // Nearly every thread is neither loaded nor being loaded: nobody has to be waited for.
     const thread = threads.has(threadId) || locks.isWanted(threadId) ? yield* find(threadId) : undefined
-    if (thread !== undefined) return (yield* snapshot(thread, Effect.void, withTurns))[0]
+    if (thread !== undefined) return (yield* snapshots.ofLive(thread, Effect.void, withTurns))[0]
     const ref = yield* store.locate(threadId, { archived: true })
     if (!withTurns) return yield* tell(ref)
     const kept = yield* recall(ref)
-    if (kept !== null) return yield* stored(kept, ThreadView.atRest(kept.turns))
+    if (kept !== null) return yield* unloaded(kept, kept.turns)
     const session = yield* restore(ref)
     const turns = session.projected.turns.map(({ turn }) => turn)
-    return yield* stored(ToldThreads.toldOf(session), ThreadView.atRest(turns))
+    return yield* unloaded(ToldThreads.toldOf(session), turns)
   })
 
   return Threads.of({
@@ -445,7 +368,7 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
     load,
     arrive,
     settings,
-    snapshot: (thread, at) => snapshot(thread, at),
+    snapshot: (thread, at) => snapshots.ofLive(thread, at, true),
     moveTo: Effect.fn("Threads.moveTo")(function* (threadId, ref) {
       return yield* alone(
         threadId,

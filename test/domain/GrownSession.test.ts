@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as GrownSession from "../../src/domain/GrownSession.ts"
 import { printExact } from "../../src/domain/Json.ts"
-import type { SavedSession } from "../../src/domain/SavedSession.ts"
+import * as SavedSession from "../../src/domain/SavedSession.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import type { HistoryMode } from "../../src/domain/Thread.ts"
 import { carried, context, guess, settings } from "../support/LongRollout.ts"
@@ -38,7 +38,7 @@ const sessionOf = ({
   settings,
   turns,
   usage
-}: SessionProjection.ProjectedSession): SavedSession => ({
+}: SessionProjection.ProjectedSession): SavedSession.SavedSession => ({
   meta,
   settings,
   preview,
@@ -48,7 +48,7 @@ const sessionOf = ({
 })
 
 /** As clients are told it. */
-const told = (session: SavedSession): unknown => JSON.parse(printExact(session))
+const told = (session: SavedSession.SavedSession): unknown => JSON.parse(printExact(session))
 
 const whole = (bytes: Uint8Array, mode: HistoryMode) => {
   const projection = SessionProjection.make(metaOf(readLines(bytes)), mode)
@@ -62,8 +62,13 @@ const goOn = (bytes: Uint8Array, at: number, mode: HistoryMode = "legacy") => {
   const before = projection.result()
   const growth = GrownSession.growthOf(projection, before)
   if (growth === null) return null
-  const kept = { ...growth, bytes: at, identity: "1", edge: new Uint8Array(0) }
-  return GrownSession.grow(sessionOf(before), kept, bytes.subarray(at))
+  const kept = { ...growth, bytes: at, identity: "1", edge: bytes.slice(Math.max(0, at - 4), at) }
+  // As it comes back from where it was kept.
+  const saved = SavedSession.save(sessionOf(before), kept)
+  const loaded = saved === null ? null : SavedSession.load(saved)
+  if (loaded === null) return null
+  assert.deepStrictEqual(loaded.growth, kept)
+  return GrownSession.grow(loaded.session, kept, bytes.subarray(at))
 }
 
 const agree = (bytes: Uint8Array, at: number, mode: HistoryMode = "legacy") => {

@@ -533,6 +533,33 @@ describe("the announcement", () => {
 })
 
 describe("other settings", () => {
+  const says = (approval_policy: string): Step =>
+    event("thread_settings_applied", { thread_settings: { model: "m", approval_policy } })
+  const runs =
+    (approval_policy: string): Step =>
+    (builder) =>
+      builder.line("turn_context", {
+        cwd: "/",
+        approval_policy,
+        sandbox_policy: { type: "read-only" },
+        model: "m",
+        summary: "auto"
+      })
+  for (const [what, before, approves] of [
+    ["a settings line", [says("never"), S("T0"), runs("untrusted"), C("T0")], "never"],
+    ["a turn, where there was no settings line", [S("T0"), runs("untrusted"), C("T0")], "untrusted"]
+  ] as const) {
+    it.effect(`what ${what} of the source says of approvals holds for its copy`, () => {
+      const from = built([...before, ...turn("T1", 150)])
+      return Effect.gen(function* () {
+        const { snapshot } = yield* fork(yield* client(), from.threadId)
+        yield* Threads.use((threads) => threads.unload(snapshot.thread.id))
+        const again = yield* resume(yield* client(), snapshot.thread.id)
+        assert.strictEqual(again.snapshot.settings.approvalPolicy, approves)
+      }).pipe(Effect.provide(server([from])))
+    })
+  }
+
   it.effect("are written behind the copy only when the request named some", () =>
     Effect.gen(function* () {
       const who = yield* client()

@@ -94,6 +94,9 @@ export const basicCases = [
       yield* append(ref, "b")
       const after = yield* store.stat(ref)
       yield* Expect.different(after.version, before.version)
+      // It is the same rollout all the same, and another one is not.
+      yield* Expect.equal(after.identity, before.identity)
+      yield* Expect.different((yield* store.stat(yield* made(2, "a\n"))).identity, before.identity)
       yield* Expect.equal(after.size, 4)
       yield* Expect.equal(yield* store.stats([ref, { ...ref, path: `${ref.path}.gone.jsonl` }]), [after, null])
       const refused = yield* Effect.flip(store.writer(ref, { version: before.version }))
