@@ -15,7 +15,6 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { parseThreadId } from "../src/domain/Ids.ts"
 import { makeLineScanner, type Skim } from "../src/domain/LineScanner.ts"
-import { LineSkimmer } from "../src/domain/LineSkim.ts"
 import { printTurns } from "../src/domain/PrintedTurns.ts"
 import { readLine } from "../src/domain/RolloutLine.ts"
 import * as SessionProjection from "../src/domain/SessionProjection.ts"
@@ -45,13 +44,12 @@ const scan = (path: string, skim: Skim): void => {
 const fold = (path: string): SessionProjection.ProjectedSession | undefined => {
   let projection: SessionProjection.SessionProjection | undefined
   const scanner = makeLineScanner()
-  const skim: Skim = (bytes, from, to, line, offset) =>
-    projection?.skim(bytes, from, to, { segment: 0, line, offset, length: to - from }) === true
+  const skim: Skim = (lines, count) => projection?.skim(lines, count, 0) ?? 0
   eachBlock(path, (block) => {
     scanner.push(
       block,
       (raw) => {
-        const read = readLine(raw, "glance")
+        const read = readLine(raw)
         if (read.line?.record._tag === "SessionMeta") {
           projection ??= SessionProjection.make(read.line.record.meta, "legacy")
         }
@@ -65,14 +63,7 @@ const fold = (path: string): SessionProjection.ProjectedSession | undefined => {
 
 const stages: Readonly<Record<string, (path: string) => unknown>> = {
   "read the file": (path) => eachBlock(path, () => {}),
-  "and find the lines": (path) => scan(path, () => true),
-  "and know what each is": (path) => {
-    const skimmer = new LineSkimmer()
-    scan(path, (bytes, from, to) => {
-      skimmer.skim(bytes, from, to)
-      return true
-    })
-  },
+  "and look over its lines": (path) => scan(path, (_, count) => count),
   "and fold them into a session": fold,
   "and print its turns": (path) =>
     printTurns({ turns: fold(path)?.turns.map(({ turn }) => turn) ?? [] }, (value) => JSON.stringify(value)),

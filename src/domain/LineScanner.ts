@@ -1,10 +1,11 @@
 /**
  * Cuts a rollout's bytes into lines, whatever the chunks they come in.
  *
- * The one hot loop of reading: plain code on bytes, no allocation but a view per line. A line longer
- * than the limit is never held in memory. Measured in docs/performance.md ("Reading").
+ * Plain code on bytes, no allocation but a view per line. A line longer than the limit is never held in memory. Measured
+ * in docs/performance.md ("Reading").
  */
-import { searchable } from "./ByteSearch.ts"
+import { searchable, type Searchable } from "./ByteSearch.ts"
+import { LineTable } from "./LineTable.ts"
 
 /** Default for the longest line that is read, in bytes: four times the largest message that the wire accepts. */
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -25,11 +26,23 @@ export interface RawLine {
   readonly bytes: Uint8Array | null
 }
 
+/** Lines that were looked over, from the one with the number `at` in the table on. Moves on with each call. */
+export interface Looked {
+  readonly table: LineTable
+  /** What the places in the table are places in. */
+  readonly bytes: Uint8Array
+  readonly search: Searchable
+  readonly at: number
+  /** Of the one at `at`, as in a {@link RawLine}. */
+  readonly line: number
+  readonly offset: number
+}
+
 /**
- * Is shown a line first, as a range of bytes; `line` and `offset` as in a {@link RawLine}. True when it has taken all that
- * it needs: then the line is not handed out. It is not shown a line without an end, with a carriage return or too long.
+ * Is shown `count` lines before they are handed out. How many of them it has taken, from the first on: those are not
+ * handed out. It is not shown a line without an end, or one that is too long.
  */
-export type Skim = (bytes: Uint8Array, from: number, to: number, line: number, offset: number) => boolean
+export type Skim = (lines: Looked, count: number) => number
 
 /** Feed chunks to `push`, then call `finish` once. */
 export interface LineScanner {
@@ -77,35 +90,79 @@ export const makeLineScanner = (maxLineBytes: number = MAX_LINE_BYTES): LineScan
       }
     }
     line++
-    const isSkimmed =
-      skim !== undefined && bytes !== null && terminated && !crlf && skim(bytes, 0, length, line, offset)
+    const isSkimmed = skim !== undefined && bytes !== null && terminated && !crlf && skimOne(bytes, skim)
     if (!isSkimmed) onLine({ line, offset, length, end: crlf ? "\r\n" : terminated ? "\n" : "", bytes })
     next(size, terminated)
   }
 
+  /** Shows a line that lies in two chunks, or is longer than most. */
+  const skimOne = (bytes: Uint8Array, skim: Skim): boolean => {
+    const table = LineTable.borrow(bytes.length)
+    if (table === null) return false
+    table.layLine(bytes)
+    const isTaken =
+      table.look() === 1 && skim({ table, bytes, search: searchable(bytes), at: 0, line, offset }, 1) === 1
+    table.giveBack()
+    return isTaken
+  }
+
+  /** Shows the lines that lie in a chunk, from `start` on; where the first begins that does not. */
+  const skimChunk = (
+    chunk: Uint8Array,
+    search: Searchable,
+    start: number,
+    onLine: (line: RawLine) => void,
+    skim: Skim
+  ): number => {
+    const table = LineTable.borrow()
+    if (table === null) return start
+    // One object for all lines: there are tens of thousands.
+    const looked = { table, bytes: chunk, search, at: 0, line: 0, offset: 0 }
+    let done = start
+    table.lay(chunk, start)
+    for (let lines = table.look(); lines > 0; lines = table.look()) {
+      looked.at = 0
+      while (looked.at < lines) {
+        looked.line = line + 1
+        looked.offset = offset
+        const taken = skim(looked, lines - looked.at)
+        looked.at += Math.max(1, taken)
+        const end = table.to(looked.at - 1)
+        if (taken > 0) {
+          line += taken
+          offset += end + 1 - done
+        } else emit(chunk.subarray(done, end), true, onLine)
+        done = end + 1
+      }
+    }
+    table.giveBack()
+    return done
+  }
+
+  const hold = (rest: Uint8Array) => {
+    held += rest.length
+    lastHeld = rest[rest.length - 1] ?? 0
+    if (held > maxLineBytes) pieces = []
+    // The chunk's memory belongs to the reader only for now.
+    else pieces.push(rest.slice())
+  }
+
   return {
-    push: (chunk, onLine, skim) => {
+    push: (chunk, onLine, wanted) => {
+      // Where lines have to be shorter than a table is, it is not asked.
+      const skim = maxLineBytes < LineTable.usualRoom ? undefined : wanted
       const search = searchable(chunk)
       let start = 0
       while (start < chunk.length) {
-        const end = search.indexOf(NEWLINE, start)
-        if (end < 0) break
-        const isWhole = held === 0 && end - start <= maxLineBytes && chunk[end - 1] !== RETURN
-        if (skim !== undefined && isWhole && skim(chunk, start, end, line + 1, offset)) {
-          line++
-          next(end - start, true)
-        } else {
-          emit(chunk.subarray(start, end), true, onLine, isWhole ? undefined : skim)
+        const done = skim === undefined || held > 0 ? start : skimChunk(chunk, search, start, onLine, skim)
+        if (done > start) {
+          start = done
+          continue
         }
+        const end = search.indexOf(NEWLINE, start)
+        if (end < 0) return hold(chunk.subarray(start))
+        emit(chunk.subarray(start, end), true, onLine, skim)
         start = end + 1
-      }
-      if (start < chunk.length) {
-        const rest = chunk.subarray(start)
-        held += rest.length
-        lastHeld = rest[rest.length - 1] ?? 0
-        if (held > maxLineBytes) pieces = []
-        // The chunk's memory belongs to the reader only for now.
-        else pieces.push(rest.slice())
       }
     },
     finish: (onLine) => {

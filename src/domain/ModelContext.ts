@@ -7,6 +7,8 @@
  */
 import { type FiledLine, FiledLines, type LinePlace } from "./FiledLines.ts"
 import { type JsonRecord, own } from "./Json.ts"
+import type { Looked } from "./LineScanner.ts"
+import { LineKind, type Passage } from "./LineTable.ts"
 import type { ResponseItem, RolloutLine } from "./RolloutLine.ts"
 import { isFromUser } from "./Said.ts"
 import type { TurnHistory, TurnSerial } from "./TurnHistory.ts"
@@ -26,17 +28,21 @@ export interface ModelContext {
   readonly entries: ReadonlyArray<ContextEntry>
 }
 
-/** An item that was only glanced at: its type, and who speaks in a message (null in another item). */
-export interface GlancedItem {
+/** What an item means for the conversation: its type, and who speaks in a message (null where it does not matter). */
+interface HeardItem {
   readonly type: string
-  readonly role: string | null
+  readonly role: "user" | "assistant" | null
 }
 
 /** The fold. Step it after the turn history has seen the line. */
 export interface ContextHistory {
   readonly step: (line: RolloutLine, segment: number, turns: TurnHistory) => void
-  /** Files an item that was glanced at; `role` is `user` only for what a user said. */
-  readonly glanced: (item: GlancedItem, at: LinePlace, turns: TurnHistory) => void
+  /** Files `count` items that were looked over, of which a user said none. */
+  readonly passed: (items: Looked, count: number, segment: number, turns: TurnHistory) => void
+  /** Files the items of a passage, and hears the rest of it. */
+  readonly passage: (passage: Passage, segment: number, turns: TurnHistory) => void
+  /** Files an item in which a user speaks. */
+  readonly asked: (at: LinePlace, turns: TurnHistory) => void
   /** Hears of an event by its type. */
   readonly heard: (type: string, turns: TurnHistory) => void
   /** Is the conversation of an implied turn waiting for the agent (a question or a tool call without an answer)? */
@@ -54,7 +60,7 @@ const isToolItem = (type: string): boolean => type.endsWith("_call") || type.end
 
 /** An empty context. */
 export const make = (): ContextHistory => {
-  const filed = new FiledLines()
+  const filedLines = new FiledLines()
   // In history without explicit turns a user's item comes just before the event that opens its turn. Until that comes,
   // it is filed under the turn before.
   let early: ReadonlyArray<FiledLine> = []
@@ -71,13 +77,24 @@ export const make = (): ContextHistory => {
     if (early.length === 0) return
     for (const entry of early) {
       const serial = serialOf(entry)
-      filed.push({ ...entry, serial })
+      filedLines.push({ ...entry, serial })
       say(true, serial)
     }
     early = []
   }
 
-  const glanced = ({ role, type }: GlancedItem, at: LinePlace, turns: TurnHistory) => {
+  const passed = (items: Looked, count: number, segment: number, turns: TurnHistory) => {
+    const serial = turns.activeTurn()
+    if (early.length > 0) fileEarly(() => serial)
+    filedLines.pushItems(items, count, segment, serial)
+    // Of what is said in a row the last counts.
+    for (let at = items.at + count - 1; at >= items.at; at--) {
+      const kind = items.table.kind(at)
+      if (kind !== LineKind.item) return say(kind === LineKind.toolItem, serial)
+    }
+  }
+
+  const filedItem = ({ role, type }: HeardItem, at: LinePlace, turns: TurnHistory) => {
     const serial = turns.activeTurn()
     const fromUser = role === "user"
     if (fromUser && !turns.inExplicitTurn()) {
@@ -85,7 +102,7 @@ export const make = (): ContextHistory => {
       return
     }
     if (early.length > 0) fileEarly(() => serial)
-    filed.push({ serial, kind: "item", fromUser, at })
+    filedLines.push({ serial, kind: "item", fromUser, at })
     if (fromUser || isToolItem(type)) say(true, serial)
     else if (role === "assistant") say(false, serial)
   }
@@ -101,30 +118,35 @@ export const make = (): ContextHistory => {
   }
 
   return {
-    glanced,
+    passed,
+    passage: ({ filed, lastWord }, segment, turns) => {
+      const serial = turns.activeTurn()
+      if (serial === null) return
+      filedLines.pushPassage(filed, segment, serial)
+      if (lastWord !== null) say(lastWord === "asks", serial)
+    },
+    asked: (at, turns) => filedItem({ type: "message", role: "user" }, at, turns),
     heard,
     step: (line, segment, turns) => {
       const record = line.record
       const at = () => ({ segment, line: line.line, offset: line.offset, length: line.length })
       switch (record._tag) {
         case "ResponseItem":
-          return glanced(heardIn(record.item), at(), turns)
+          return filedItem(heardIn(record.item), at(), turns)
         case "BareItem": {
           const { role, type } = heardIn(record.item)
           const serial = turns.activeTurn()
           fileEarly(() => serial)
-          filed.push({ serial, kind: "item", fromUser: role === "user", at: at() })
+          filedLines.push({ serial, kind: "item", fromUser: role === "user", at: at() })
           if (role === "user" || isToolItem(type)) say(true, serial)
           else if (role === "assistant") say(false, serial)
           return
         }
-        case "Glanced":
-          return glanced(record, at(), turns)
         case "Compacted": {
           const serial = turns.activeTurn()
           fileEarly(() => serial)
           const replaced = Array.isArray(record.compacted.replacement_history)
-          filed.push({ serial, kind: replaced ? "replacement" : "summary", fromUser: true, at: at() })
+          filedLines.push({ serial, kind: replaced ? "replacement" : "summary", fromUser: true, at: at() })
           return
         }
         case "Event":
@@ -139,11 +161,11 @@ export const make = (): ContextHistory => {
       early.length > 0 || lastWords.findLast(({ serial }) => serial === null || turns.survives(serial))?.asks === true,
     result: (turns) => {
       // What is asked for later is what it was now.
-      const count = filed.length
+      const count = filedLines.length
       const waiting = early
       const survives = turns.survivors()
       let made: ModelContext | null = null
-      const known = () => (made ??= contextOf(filed, count, waiting, survives))
+      const known = () => (made ??= contextOf(filedLines, count, waiting, survives))
       return {
         get base() {
           return known().base
@@ -157,7 +179,7 @@ export const make = (): ContextHistory => {
 }
 
 /** Who speaks in an item; a user only where a person said it. */
-const heardIn = ({ item, type }: ResponseItem): GlancedItem => {
+const heardIn = ({ item, type }: ResponseItem): HeardItem => {
   if (isFromUser(item)) return { type, role: "user" }
   return { type, role: type === "message" && own(item, "role") === "assistant" ? "assistant" : null }
 }

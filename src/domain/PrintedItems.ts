@@ -6,66 +6,32 @@
  * as values (`TurnDraft.ts`). What is printed reads back as exactly the items that parsing gives.
  */
 import { Schema } from "effect"
-import { ItemId } from "./Ids.ts"
-import { noTimes } from "./ItemParts.ts"
-import { type Attachment, attachments, type LineSkim } from "./LineSkim.ts"
-import { agentMessage } from "./MessageItems.ts"
-import { ThreadItem, type ReasoningItem, type UserInput, type UserMessageItem } from "./ThreadItem.ts"
+import { AGENT, ATTACHED, attachments, REASONING, USER } from "./ItemPieces.ts"
+import type { Words } from "./LineSkim.ts"
+import type { Passage } from "./LineTable.ts"
+import { ThreadItem } from "./ThreadItem.ts"
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-const HOLE = "\u0001"
-
-/** The JSON of a value with holes, cut at them. */
-const pieces = (value: object): ReadonlyArray<Uint8Array> =>
-  JSON.stringify(value)
-    .split(JSON.stringify(HOLE))
-    .map((piece) => encoder.encode(piece))
-
-const emptyReasoning: ReasoningItem = {
-  type: "reasoning",
-  id: ItemId.make(HOLE),
-  summary: [HOLE],
-  content: [],
-  ...noTimes
-}
-const emptyUserMessage = {
-  type: "userMessage",
-  id: ItemId.make(HOLE),
-  clientId: HOLE,
-  content: [{ type: "text", text: HOLE, text_elements: [] }],
-  ...noTimes
-} satisfies UserMessageItem
-
-const attachedAs: Record<Attachment, UserInput> = {
-  images: { type: "image", url: HOLE, detail: null },
-  local_images: { type: "localImage", detail: null, path: HOLE },
-  audio: { type: "audio", url: HOLE },
-  local_audio: { type: "localAudio", path: HOLE }
-}
-
-const AGENT = pieces(agentMessage(HOLE, HOLE, HOLE, null, noTimes))
-const USER = pieces(emptyUserMessage)
-const REASONING = pieces(emptyReasoning)
-const ATTACHED = {
-  images: pieces(attachedAs.images),
-  local_images: pieces(attachedAs.local_images),
-  audio: pieces(attachedAs.audio),
-  local_audio: pieces(attachedAs.local_audio)
-}
 const NULL = encoder.encode("null")
 const ID_START = encoder.encode('"item-')
 const QUOTE = 0x22
 const COMMA = 0x2c
 const NONE = new Uint8Array(0)
 
+/** Bytes of a block, unless a turn has more. */
+const BLOCK = 256 * 1024
 /** Bytes that are copied one by one; more are worth a call. */
 const SHORT = 64
 
-/** Prints the items of one turn after the other. */
+/**
+ * Prints the items of one turn after the other. What is printed stays where it is, and the next turn's items come behind it:
+ * thousands of turns have a few large blocks, not a block each.
+ */
 export class ItemPrinter {
   private bytes: Uint8Array
+  private start = 0
   private length = 0
   private items = 0
   private isReasoning = false
@@ -80,33 +46,64 @@ export class ItemPrinter {
     return this.items
   }
 
-  /** Forgets what was printed. */
+  /** The items from here on are another turn's. */
   begin(): void {
-    this.length = 0
+    this.start = this.length
     this.items = 0
     this.isReasoning = false
   }
 
   /** The items so far, separated by commas. */
   printed(): Uint8Array {
-    if (!this.isReasoning) return this.bytes.slice(0, this.length)
     const end = this.length
+    const { isReasoning } = this
     this.endReasoning()
-    const printed = this.bytes.slice(0, this.length)
+    // What ends the reasoning is not kept, for it may go on.
+    const printed = this.bytes.slice(this.start, this.length)
     this.length = end
-    this.isReasoning = true
+    this.isReasoning = isReasoning
     return printed
   }
 
+  /** The items, once there are no more. */
+  end(): Uint8Array {
+    this.endReasoning()
+    return this.bytes.subarray(this.start, this.length)
+  }
+
+  /** The item that says this, under the item number `number`. */
+  print(line: Uint8Array, words: Words, number: number): void {
+    switch (words.kind) {
+      case "agent_reasoning":
+        return this.reasoning(line, words, number)
+      case "agent_message":
+        return this.agentMessage(line, words, number)
+      case "user_message":
+        return this.userMessage(line, words, number)
+    }
+  }
+
+  /** Does the reasoning that stands last go on with the next part? */
+  get goesOn(): boolean {
+    return this.isReasoning
+  }
+
+  /** Adds items that were printed to go on from here. */
+  take({ isReasoning, items, printed }: Passage): void {
+    this.all(printed)
+    this.items += items
+    this.isReasoning = isReasoning
+  }
+
   /** One more part of the reasoning that stands last. False when none does. */
-  reasonOn(line: Uint8Array, { textFrom, textTo }: LineSkim): boolean {
+  reasonOn(line: Uint8Array, { textFrom, textTo }: Words): boolean {
     if (!this.isReasoning) return false
     this.byte(COMMA)
     this.copy(line, textFrom, textTo)
     return true
   }
 
-  reasoning(line: Uint8Array, { textFrom, textTo }: LineSkim, number: number): void {
+  private reasoning(line: Uint8Array, { textFrom, textTo }: Words, number: number): void {
     this.item()
     this.all(REASONING[0])
     this.id(number)
@@ -115,7 +112,7 @@ export class ItemPrinter {
     this.isReasoning = true
   }
 
-  agentMessage(line: Uint8Array, { phaseFrom, phaseTo, textFrom, textTo }: LineSkim, number: number): void {
+  private agentMessage(line: Uint8Array, { phaseFrom, phaseTo, textFrom, textTo }: Words, number: number): void {
     this.item()
     this.all(AGENT[0])
     this.id(number)
@@ -126,18 +123,17 @@ export class ItemPrinter {
     this.all(AGENT[3])
   }
 
-  userMessage(line: Uint8Array, found: LineSkim, number: number): void {
+  private userMessage(line: Uint8Array, words: Words, number: number): void {
     this.item()
     this.all(USER[0])
     this.id(number)
     this.all(USER[1])
-    this.orNull(line, found.clientIdFrom, found.clientIdTo)
+    this.orNull(line, words.clientIdFrom, words.clientIdTo)
     this.all(USER[2])
-    this.copy(line, found.textFrom, found.textTo)
-    const [text, rest] = USER_TEXT_END
-    this.all(text)
+    this.copy(line, words.textFrom, words.textTo)
+    this.all(USER[3])
     for (const kind of attachments) {
-      const strings = found.attached[kind]
+      const strings = words.attached[kind]
       const [before, after] = ATTACHED[kind]
       for (let at = 0; at < strings.length; at += 2) {
         this.byte(COMMA)
@@ -146,16 +142,16 @@ export class ItemPrinter {
         this.all(after)
       }
     }
-    this.all(rest)
+    this.all(USER[4])
   }
 
   private item(): void {
-    if (this.isReasoning) this.endReasoning()
+    this.endReasoning()
     if (this.items++ > 0) this.byte(COMMA)
   }
 
   private endReasoning(): void {
-    this.all(REASONING[2])
+    if (this.isReasoning) this.all(REASONING[2])
     this.isReasoning = false
   }
 
@@ -195,18 +191,14 @@ export class ItemPrinter {
 
   private room(more: number): void {
     if (this.length + more <= this.bytes.length) return
-    const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.length + more))
-    larger.set(this.bytes.subarray(0, this.length))
+    const begun = this.bytes.subarray(this.start, this.length)
+    const larger = new Uint8Array(Math.max(BLOCK, begun.length * 2 + more))
+    larger.set(begun)
     this.bytes = larger
+    this.start = 0
+    this.length = begun.length
   }
 }
-
-/** What follows a user's text: the end of that part, and of the item. */
-const USER_TEXT_END = (() => {
-  const end = decoder.decode(USER[3])
-  const at = end.indexOf("}") + 1
-  return [encoder.encode(end.slice(0, at)), encoder.encode(end.slice(at))] as const
-})()
 
 const decodeItems = Schema.decodeUnknownSync(Schema.Array(ThreadItem))
 
@@ -215,10 +207,8 @@ export const itemsOf = (printed: Uint8Array): ReadonlyArray<ThreadItem> =>
   decodeItems(JSON.parse(`[${decoder.decode(printed)}]`))
 
 /** The one item that a line tells of, under the item number `next`. */
-export const printedAlone = (line: Uint8Array, found: LineSkim, next: number): ReadonlyArray<ThreadItem> => {
-  const printer = new ItemPrinter(found.textTo - found.textFrom + 1024)
-  if (found.kind === "agent_reasoning") printer.reasoning(line, found, next)
-  else if (found.kind === "agent_message") printer.agentMessage(line, found, next)
-  else if (found.kind === "user_message") printer.userMessage(line, found, next)
-  return itemsOf(printer.printed())
+export const printedAlone = (line: Uint8Array, words: Words, next: number): ReadonlyArray<ThreadItem> => {
+  const printer = new ItemPrinter(words.textTo - words.textFrom + 1024)
+  printer.print(line, words, next)
+  return itemsOf(printer.end())
 }

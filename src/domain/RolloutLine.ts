@@ -8,7 +8,6 @@
 import { Option, Schema } from "effect"
 import type { Diagnostic, DiagnosticReason } from "./Diagnostic.ts"
 import { isRecord, type JsonRecord, own, parseExact } from "./Json.ts"
-import { glance } from "./LineHead.ts"
 import type { RawLine } from "./LineScanner.ts"
 import { decodeEvent, type RolloutEvent } from "./RolloutEvent.ts"
 import { fromBare, fromPayload, type SessionMeta } from "./SessionMeta.ts"
@@ -40,8 +39,6 @@ export type Compacted = typeof Compacted.Type
 export type RolloutRecord =
   | { readonly _tag: "SessionMeta"; readonly meta: SessionMeta }
   | { readonly _tag: "ResponseItem"; readonly item: ResponseItem }
-  /** A response item known by its head only: its content was not read, and is taken to be sound. */
-  | { readonly _tag: "Glanced"; readonly type: string; readonly role: string | null }
   /** An item of the bare 2025 format, which has no events beside it. */
   | { readonly _tag: "BareItem"; readonly item: ResponseItem }
   | { readonly _tag: "Event"; readonly event: RolloutEvent }
@@ -121,7 +118,6 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const decodeStrictly = Option.liftThrowable((bytes: Uint8Array) => strictDecoder.decode(bytes))
 
-const noDiagnostics: ReadonlyArray<Diagnostic> = []
 const BOM = [0xef, 0xbb, 0xbf]
 const isBlank = (text: string): boolean => /^\s*$/.test(text)
 
@@ -197,21 +193,9 @@ const decodeBareLine = (value: JsonRecord): Outcome | null => {
   return null
 }
 
-/** How much of a line is read: all of it, or only its head where that tells enough for the projections. */
-export type ReadDepth = "full" | "glance"
-
 /** Understands one raw line. Total: whatever the bytes, there is an answer. */
-export const readLine = (raw: RawLine, depth: ReadDepth = "full"): ReadLine => {
+export const readLine = (raw: RawLine): ReadLine => {
   const at = { line: raw.line, offset: raw.offset, length: raw.length }
-  const seen = depth === "glance" && raw.bytes !== null ? glance(raw.bytes) : null
-  if (seen !== null) {
-    const { ordinal, role, timestamp, type } = seen
-    return {
-      line: { ...at, timestamp, ordinal, record: { _tag: "Glanced", type, role } },
-      diagnostics: noDiagnostics,
-      ordinal
-    }
-  }
   const because = (reason: DiagnosticReason, detail: string): Diagnostic => ({ reason, ...at, detail })
   if (raw.bytes === null) {
     return { line: null, diagnostics: [because("lineTooLong", `${raw.length} bytes`)], ordinal: null }

@@ -8,9 +8,11 @@ import type { Diagnostic } from "./Diagnostic.ts"
 import type { TurnId } from "./Ids.ts"
 import * as ContextHistory from "./ModelContext.ts"
 import type { LinePlace, ModelContext } from "./ModelContext.ts"
-import { type LineSkim, LineSkimmer } from "./LineSkim.ts"
+import type { Looked } from "./LineScanner.ts"
+import { LineSkimmer, type Words } from "./LineSkim.ts"
+import { LineKind } from "./LineTable.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
-import type { ReadLine, RolloutLine } from "./RolloutLine.ts"
+import type { ReadLine, RolloutLine, TurnContext } from "./RolloutLine.ts"
 import { isFromUser, spoken } from "./Said.ts"
 import { restated, type SessionMeta } from "./SessionMeta.ts"
 import type { HistoryMode } from "./Thread.ts"
@@ -60,12 +62,15 @@ export interface ProjectedSession {
 
 export interface SessionProjection {
   readonly step: (read: ReadLine, segment: number) => void
-  /** Takes a line by what it can skim of it, as `step` would have taken it whole; false when it has to be read. */
-  readonly skim: (bytes: Uint8Array, from: number, to: number, place: LinePlace) => boolean
+  /**
+   * Takes lines, of `count`, by what it can skim of them, as `step` would have taken them whole: one, or several items in a
+   * row. How many; 0 when the first has to be read.
+   */
+  readonly skim: (lines: Looked, count: number, segment: number) => number
   /** The bases of the thread are read; from here on the lines are its own. */
   readonly endInherited: () => void
   /**
-   * True when an implied turn was named after its place among lines that were only glanced at. One of them may not
+   * True when an implied turn was named after its place among lines that were only looked over. One of them may not
    * count; the id is certain only after reading them all.
    */
   readonly isUncertain: () => boolean
@@ -88,8 +93,12 @@ export interface SessionProjection {
 const decoder = new TextDecoder()
 
 /** The text of a message. */
-const wordsOf = (bytes: Uint8Array, { textFrom, textTo }: LineSkim): string =>
+const textOf = (bytes: Uint8Array, { textFrom, textTo }: Words): string =>
   String(JSON.parse(decoder.decode(bytes.subarray(textFrom, textTo))))
+
+/** Is it an item that nothing is read of? */
+const isPassed = (kind: number): boolean =>
+  kind === LineKind.item || kind === LineKind.toolItem || kind === LineKind.agentItem
 
 /** What is known of a thread before the lines to come, where those are not all. */
 export interface Before {
@@ -106,13 +115,15 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
   const openings: Array<TurnOpening> = []
   const diagnostics: Array<Diagnostic> = []
   let settings = before.settings ?? PersistedSettings.initial(meta)
+  let settled: SettingsSource | null = null
+  let settledContext: TurnContext | null = null
   let described = meta
   let preview = ""
   let itemPreview = ""
   let name: string | null = null
   let lastOrdinal: number | null = null
   let lines = 0
-  let glanced = false
+  let skipped = false
   let uncertain = false
   let diagnosticCount = 0
   // A user's item that precedes the event which opens its implied turn belongs to that turn. One that tells of its
@@ -129,7 +140,17 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
     const opened = turns.lastOpened()
     if (opened === null || opened.serial === openings.at(-1)?.serial) return
     openings.push({ id: opened.id, serial: opened.serial, at: begins ? at : (early ?? at), ordinal })
-    uncertain = uncertain || (glanced && !opened.explicit)
+    uncertain = uncertain || (skipped && !opened.explicit)
+  }
+
+  // Turn after turn runs under the same settings.
+  const noteSettings = (line: RolloutLine) => {
+    const { record } = line
+    const context = record._tag === "TurnContext" ? record.context : null
+    if (context !== null && context === settledContext && settings === settled) return
+    settings = PersistedSettings.step(settings, line)
+    settledContext = context
+    settled = settings
   }
 
   const noteItem = (fromUser: boolean, at: LinePlace) => {
@@ -144,37 +165,107 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
   }
 
   const skimmer = new LineSkimmer()
-  const { found } = skimmer
 
-  const skim = (bytes: Uint8Array, from: number, to: number, at: LinePlace): boolean => {
-    if (!skimmer.skim(bytes, from, to)) return false
-    const { kind } = found
-    if (preview === "" && kind === "user_message") preview = wordsOf(bytes, found)
-    // What counts where no event tells of it has to be read.
-    if (preview === "" && itemPreview === "" && kind === "fromUser" && mode === "legacy") return false
-    const ordinal = found.ordinal < 0 ? null : found.ordinal
-    if (kind === "record") {
-      const { record, timestamp } = found
-      if (record === null) return false
-      const line = { line: at.line, offset: at.offset, length: at.length, timestamp, ordinal, record }
-      step({ line, diagnostics: noDiagnostics, ordinal }, at.segment)
-      return true
-    }
+  const noteLine = (ordinal: number) => {
     lines++
-    if (ordinal !== null) lastOrdinal = Math.max(lastOrdinal ?? -1, ordinal)
-    if (kind === "opaque" || kind === "fromUser") {
-      turns.pass()
-      glanced = true
-      noteItem(kind === "fromUser", at)
-      context.glanced({ type: found.type, role: found.role === "" ? null : found.role }, at, turns)
-      return true
-    }
-    turns.said(bytes, found)
-    noteOpening(at, ordinal, false)
+    if (ordinal >= 0) lastOrdinal = Math.max(lastOrdinal ?? -1, ordinal)
+  }
+
+  const placeOf = ({ at, line, offset, table }: Looked, segment: number): LinePlace => ({
+    segment,
+    line,
+    offset,
+    length: table.to(at) - table.from(at)
+  })
+
+  /** Items in a row, none of them a user's. */
+  const pass = (looked: Looked, count: number, segment: number): number => {
+    const { at, table } = looked
+    let passed = 0
+    for (; passed < count && isPassed(table.kind(at + passed)); passed++) noteLine(table.ordinal(at + passed))
+    turns.pass(passed)
+    skipped = true
     early = null
-    if (kind === "token_count") usage.counted(found.counts, turns)
-    else context.heard(kind, turns)
+    context.passed(looked, passed, segment, turns)
+    return passed
+  }
+
+  /** Lines of an open turn of which only the sum is of interest; how many. */
+  const passage = ({ at, line, offset, table }: Looked, count: number, segment: number): number => {
+    // The first words are looked at, for the preview.
+    const before = preview === "" ? null : turns.beforePassage()
+    if (before === null) return 0
+    const taken = table.passage(at, count, before, line, offset)
+    if (taken.lines === 0) return 0
+    lines += taken.lines
+    if (taken.ordinal >= 0) lastOrdinal = Math.max(lastOrdinal ?? -1, taken.ordinal)
+    skipped = skipped || taken.filed.lines.length > 0
+    early = null
+    turns.passage(taken)
+    if (taken.counts !== null) usage.counted(taken.counts, turns)
+    context.passage(taken, segment, turns)
+    return taken.lines
+  }
+
+  const skimRecord = (looked: Looked, segment: number): boolean => {
+    const { at, table } = looked
+    const found = skimmer.record(looked)
+    if (found === null) return false
+    const place = placeOf(looked, segment)
+    const ordinal = table.ordinal(at) < 0 ? null : table.ordinal(at)
+    const { record, timestamp } = found
+    const line = { line: place.line, offset: place.offset, length: place.length, timestamp, ordinal, record }
+    step({ line, diagnostics: noDiagnostics, ordinal }, segment)
     return true
+  }
+
+  const skimOne = (looked: Looked, segment: number): boolean => {
+    const { at, bytes, table } = looked
+    const kind = table.kind(at)
+    const ordinal = table.ordinal(at)
+    switch (kind) {
+      case LineKind.userItem: {
+        // What counts where no event tells of it has to be read.
+        if (preview === "" && itemPreview === "" && mode === "legacy") return false
+        noteLine(ordinal)
+        turns.pass(1)
+        skipped = true
+        const place = placeOf(looked, segment)
+        noteItem(true, place)
+        context.asked(place, turns)
+        return true
+      }
+      case LineKind.tokenCount:
+        noteLine(ordinal)
+        turns.pass(1)
+        early = null
+        usage.counted(table.counts(at), turns)
+        return true
+      case LineKind.agentReasoning:
+      case LineKind.agentMessage:
+      case LineKind.userMessage: {
+        if (!skimmer.said(looked)) return false
+        const { words } = skimmer
+        if (preview === "" && words.kind === "user_message") preview = textOf(bytes, words)
+        noteLine(ordinal)
+        turns.said(bytes, words)
+        noteOpening(placeOf(looked, segment), ordinal < 0 ? null : ordinal, false)
+        early = null
+        context.heard(words.kind, turns)
+        return true
+      }
+      default:
+        return skimRecord(looked, segment)
+    }
+  }
+
+  const skim: SessionProjection["skim"] = (looked, count, segment) => {
+    const kind = looked.table.kind(looked.at)
+    if (kind === LineKind.unknown) return 0
+    const taken = passage(looked, count, segment)
+    if (taken > 0) return taken
+    if (isPassed(kind)) return pass(looked, count, segment)
+    return skimOne(looked, segment) ? 1 : 0
   }
 
   const step = (read: ReadLine, segment: number) => {
@@ -188,11 +279,10 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
     const { record } = line
     turns.step(line)
     noteOpening(at, line.ordinal, record._tag === "Event" && record.event.type === "task_started")
-    glanced = glanced || record._tag === "Glanced"
     noteItem(record._tag === "ResponseItem" && isFromUser(record.item.item), at)
     usage.step(line, turns)
     context.step(line, segment, turns)
-    settings = PersistedSettings.step(settings, line)
+    noteSettings(line)
     if (line.record._tag === "SessionMeta") described = restated(described, line.record.meta)
     notePreview(line)
     const event = line.record._tag === "Event" ? line.record.event : null

@@ -6,7 +6,8 @@
  */
 import { ItemId, TurnId } from "./Ids.ts"
 import { noTimes } from "./ItemParts.ts"
-import type { LineSkim } from "./LineSkim.ts"
+import type { Words } from "./LineSkim.ts"
+import type { Passage } from "./LineTable.ts"
 import { type ItemPrinter, itemsOf } from "./PrintedItems.ts"
 import { keepPrinted } from "./PrintedText.ts"
 import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
@@ -41,9 +42,6 @@ export const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => 
   return made
 }
 
-/** What was said: which kind of line told of it. */
-type Said = "agent_reasoning" | "agent_message" | "user_message"
-
 export class TurnDraft {
   readonly serial: TurnSerial
   readonly id: TurnId
@@ -61,13 +59,15 @@ export class TurnDraft {
   private values: Array<ThreadItem> | null = null
   private printed: Uint8Array = new Uint8Array(0)
   private printedCount = 0
+  private made: Turn | null = null
   /** Where the values are that later lines may replace, by id. */
   private places: Map<string, number> | null = null
 
   /** `printer` is the open turn's: one turn at a time uses it. */
   constructor(opened: TurnOpened, printer: ItemPrinter) {
     this.serial = opened.serial
-    this.id = TurnId.make(opened.id)
+    // Whoever read the line has checked it.
+    this.id = TurnId.make(opened.id, { disableChecks: true })
     this.explicit = opened.explicit
     this.rootTurnId = opened.rootTurnId
     this.startedAt = opened.startedAt
@@ -84,7 +84,7 @@ export class TurnDraft {
   /** Nothing more is said in it; what is known of it may still change. */
   close(): void {
     if (this.values === null) {
-      this.printed = this.printer.printed()
+      this.printed = this.printer.end()
       this.printedCount = this.printer.count
     }
     this.isOpen = false
@@ -121,23 +121,35 @@ export class TurnDraft {
   }
 
   /** Adds what was said, under the item number `next`; false when it became part of the item before. */
-  print(said: Said, line: Uint8Array, found: LineSkim, next: number): boolean {
-    switch (said) {
-      case "agent_reasoning":
-        if (this.printer.reasonOn(line, found)) return false
-        this.printer.reasoning(line, found, next)
-        return true
-      case "agent_message":
-        this.printer.agentMessage(line, found, next)
-        return true
-      case "user_message":
-        this.printer.userMessage(line, found, next)
-        return true
-    }
+  print(line: Uint8Array, words: Words, next: number): boolean {
+    if (words.kind === "agent_reasoning" && this.printer.reasonOn(line, words)) return false
+    this.printer.print(line, words, next)
+    return true
+  }
+
+  /** Does the reasoning that stands last go on with the next part? */
+  get reasons(): boolean {
+    return this.printer.goesOn
+  }
+
+  /** Adds the items of a passage, which were printed to go on from here. */
+  take(passage: Passage): void {
+    this.printer.take(passage)
   }
 
   /** The turn as it stands. It does not change when the draft does. */
   turn(): Turn {
+    if (this.made === null || !this.isAs(this.made)) this.made = this.make()
+    return this.made
+  }
+
+  // Once closed, a turn is asked for many times and hardly ever changes.
+  private isAs({ completedAt, durationMs, error, status }: Turn): boolean {
+    const isSettled = !this.isOpen && this.values === null && this.error === error && this.status === status
+    return isSettled && this.completedAt === completedAt && this.durationMs === durationMs
+  }
+
+  private make(): Turn {
     const { completedAt, durationMs, error, id, rootTurnId, startedAt, status, values } = this
     const end = { itemsView: "full" as const, status, error, startedAt, completedAt, durationMs }
     return values === null

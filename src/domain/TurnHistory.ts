@@ -8,7 +8,8 @@
 import * as HistoryItem from "./HistoryItem.ts"
 import { ItemId, type TurnId } from "./Ids.ts"
 import { noTimes } from "./ItemParts.ts"
-import type { LineSkim } from "./LineSkim.ts"
+import type { Words } from "./LineSkim.ts"
+import type { BeforePassage, Passage } from "./LineTable.ts"
 import { agentMessage, hookPrompt, userMessage as userMessageItem } from "./MessageItems.ts"
 import { ItemPrinter, printedAlone } from "./PrintedItems.ts"
 import { reviewOutcome, reviewRequest } from "./ReviewItems.ts"
@@ -37,10 +38,14 @@ export type OpenedTurn = Pick<RestoredTurn, "serial" | "explicit"> & { readonly 
 /** The fold. `step` takes usable lines in order; the rest may be asked at any time. */
 export interface TurnHistory {
   readonly step: (line: RolloutLine) => void
-  /** Steps over a usable line that is of no interest to turns. */
-  readonly pass: () => void
+  /** Steps over so many usable lines that are of no interest to turns. */
+  readonly pass: (lines: number) => void
   /** Steps over a line that was skimmed: what was said, as it stands in the line. */
-  readonly said: (bytes: Uint8Array, found: LineSkim) => void
+  readonly said: (bytes: Uint8Array, words: Words) => void
+  /** What a passage would go on from; null where lines have to be looked at one by one. */
+  readonly beforePassage: () => BeforePassage | null
+  /** Steps over a passage that went on from there. */
+  readonly passage: (passage: Passage) => void
   /** The open turn, else the one closed last, else null. */
   readonly activeTurn: () => TurnSerial | null
   /** The turn opened last, whatever became of it. */
@@ -121,17 +126,16 @@ export const make = (mode: HistoryMode, firstItem = 1): TurnHistory => {
     return ensure()
   }
 
-  const said = (bytes: Uint8Array, found: LineSkim) => {
-    const { kind } = found
-    if (kind !== "agent_reasoning" && kind !== "agent_message" && kind !== "user_message") return
+  const said = (bytes: Uint8Array, words: Words) => {
+    const { kind } = words
     // An empty text, which is two quotes, says nothing.
-    if (kind !== "user_message" && found.textTo - found.textFrom <= 2) return
+    if (kind !== "user_message" && words.textTo - words.textFrom <= 2) return
     const turn = kind === "user_message" ? turnOfUser() : ensure()
     if (turn.takesPrint) {
-      if (turn.print(kind, bytes, found, nextItem)) nextItem++
+      if (turn.print(bytes, words, nextItem)) nextItem++
       return
     }
-    const [item] = printedAlone(bytes, found, nextItem)
+    const [item] = printedAlone(bytes, words, nextItem)
     if (item === undefined) return
     if (item.type === "reasoning") turn.reason(item.summary[0] ?? "", "summary", nextId)
     else {
@@ -286,12 +290,12 @@ export const make = (mode: HistoryMode, firstItem = 1): TurnHistory => {
   }
 
   return {
-    pass: () => {
-      index++
+    pass: (lines) => {
+      index += lines
     },
-    said: (bytes, found) => {
+    said: (bytes, words) => {
       index++
-      said(bytes, found)
+      said(bytes, words)
     },
     step: (line) => {
       index++
@@ -313,12 +317,20 @@ export const make = (mode: HistoryMode, firstItem = 1): TurnHistory => {
         case "BareItem":
           for (const event of eventsOfBareItem(line.record.item.item)) apply(event)
           break
-        case "Glanced":
         case "SessionMeta":
         case "TurnContext":
         case "Ignored":
           break
       }
+    },
+    beforePassage: () =>
+      current?.explicit === true && current.takesPrint
+        ? { nextItem, items: current.count, reasons: current.reasons }
+        : null,
+    passage: (passage) => {
+      index += passage.lines
+      nextItem += passage.items
+      current?.take(passage)
     },
     activeTurn: () => current?.serial ?? closed.at(-1)?.serial ?? null,
     lastOpened: () => lastOpened,

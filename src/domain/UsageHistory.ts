@@ -6,7 +6,7 @@
  * for it was spent. Source: docs/codex.md, "Usage".
  */
 import type { TurnId } from "./Ids.ts"
-import { type Counts, LAST_AT, WINDOW_AT } from "./LineSkim.ts"
+import { type Counts, LAST_AT, WINDOW_AT } from "./LineTable.ts"
 import type { EventOf, RolloutUsage } from "./RolloutEvent.ts"
 import type { RolloutLine } from "./RolloutLine.ts"
 import type { SessionMeta } from "./SessionMeta.ts"

@@ -1,7 +1,7 @@
 /**
  * Steps a projection over the lines that are whole in a few bytes: a part of a rollout that is at hand.
  */
-import { makeLineScanner, type RawLine, type Skim } from "./LineScanner.ts"
+import { makeLineScanner, type RawLine } from "./LineScanner.ts"
 import { readLine, type ReadLine } from "./RolloutLine.ts"
 import type { SessionProjection } from "./SessionProjection.ts"
 
@@ -17,13 +17,11 @@ export const stepOver = (
   let goesOn = true
   const visit = (raw: RawLine) => {
     if (!goesOn) return
-    const read = readLine(raw, "glance")
+    const read = readLine(raw)
     goesOn = look(read)
     if (goesOn) projection()?.step(read, 0)
   }
-  const skim: Skim = (chunk, from, to, line, offset) =>
-    !goesOn || projection()?.skim(chunk, from, to, { segment: 0, line, offset, length: to - from }) === true
-  makeLineScanner().push(bytes, visit, skim)
+  makeLineScanner().push(bytes, visit, (lines, count) => (goesOn ? (projection()?.skim(lines, count, 0) ?? 0) : count))
   return goesOn
 }
 

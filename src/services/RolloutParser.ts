@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { type LineEnd, makeLineScanner, MAX_LINE_BYTES, type RawLine, type Skim } from "../domain/LineScanner.ts"
-import { type ReadDepth, type ReadLine, readLine } from "../domain/RolloutLine.ts"
+import { type ReadLine, readLine } from "../domain/RolloutLine.ts"
 
 /** A line with its bytes, which are the reader's to keep. */
 export interface ParsedLine extends ReadLine {
@@ -23,7 +23,7 @@ export type OnLine = (read: ReadLine, raw: RawLine) => boolean
 
 /** How lines are read. */
 export interface ForEachOptions {
-  readonly depth?: ReadDepth | undefined
+  /** Is shown lines first: what it takes is not read. */
   readonly skim?: Skim | undefined
 }
 
@@ -33,8 +33,8 @@ export class RolloutParser extends Context.Service<
     /** Each line as a value. For callers that want to keep bytes, or to stop whenever they like. */
     readonly lines: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>) => Stream.Stream<ParsedLine, E, R>
     /**
-     * Each line as a call: four times as fast, for whole files. `depth` is `full` unless told otherwise. A line that `skim`
-     * takes is not read at all: ten times as fast again.
+     * Each line as a call: four times as fast, for whole files. A line that `skim` takes is not read at all: ten times as
+     * fast again.
      */
     readonly forEach: <E, R>(
       bytes: Stream.Stream<Uint8Array, E, R>,
@@ -73,12 +73,12 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
           Stream.suspend(() => Stream.fromIterable(collect(scanner.finish)))
         )
       }),
-    forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, { depth, skim }: ForEachOptions = {}) =>
+    forEach: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, { skim }: ForEachOptions = {}) =>
       Effect.suspend(() => {
         const scanner = makeLineScanner(maxLineBytes)
         let going = true
         const visit = (raw: RawLine) => {
-          if (going) going = onLine(readLine(raw, depth), raw)
+          if (going) going = onLine(readLine(raw), raw)
         }
         return bytes.pipe(
           Stream.takeWhile(() => going),
@@ -86,10 +86,10 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
           Effect.andThen(Effect.sync(() => scanner.finish(visit)))
         )
       }),
-    passing: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, { depth, skim }: ForEachOptions = {}) =>
+    passing: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>, onLine: OnLine, { skim }: ForEachOptions = {}) =>
       Stream.suspend(() => {
         const scanner = makeLineScanner(maxLineBytes)
-        const visit = (raw: RawLine) => void onLine(readLine(raw, depth), raw)
+        const visit = (raw: RawLine) => void onLine(readLine(raw), raw)
         let reading: Fiber.Fiber<void> | null = null
         const read = Effect.suspend(() => (reading === null ? Effect.void : Fiber.join(reading)))
         // A chunk is read before the next one is asked for: until then its memory is what it was.

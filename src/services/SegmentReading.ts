@@ -1,7 +1,7 @@
 /**
  * Reads the lines of one rollout into a projection, and keeps what a segment of a history is known by.
  */
-import type { Skim } from "../domain/LineScanner.ts"
+import type { Looked, Skim } from "../domain/LineScanner.ts"
 import type { HistoryBase } from "../domain/SessionMeta.ts"
 import type { SessionProjection } from "../domain/SessionProjection.ts"
 import type { OnLine } from "./RolloutParser.ts"
@@ -31,6 +31,16 @@ export interface SegmentReading {
   readonly segment: (ref: RolloutRef) => Segment
 }
 
+/** How many of the lines come before the end of the history. */
+const countBefore = ({ at, offset, table }: Looked, count: number, until: HistoryBase): number => {
+  const start = offset - table.from(at)
+  for (let next = 0; next < count; next++) {
+    if (table.ordinal(at + next) >= until.endOrdinalExclusive) return next
+    if (until.endByteOffset !== null && start + table.from(at + next) >= until.endByteOffset) return next
+  }
+  return count
+}
+
 /** Reads the segment with this number into the projection, up to `until` if the history does not go on to its end. */
 export const make = (projection: SessionProjection, number: number, until: HistoryBase | null): SegmentReading => {
   let bytes = 0
@@ -53,15 +63,16 @@ export const make = (projection: SessionProjection, number: number, until: Histo
       projection.step(read, number)
       return !projection.isUncertain()
     },
-    skim: (chunk, from, to, line, offset) => {
-      // Where the end is a matter of ordinals, they are looked at. Once nothing is certain, `onLine` ends the reading.
-      if (until !== null) return false
-      const place = { segment: number, line, offset, length: to - from }
-      if (!projection.skim(chunk, from, to, place) || projection.isUncertain()) return false
-      bytes = offset + place.length + 1
+    skim: (looked, most) => {
+      const { at, offset, table } = looked
+      // Once nothing is certain, or the history ends, `onLine` ends the reading.
+      const count = until === null ? most : countBefore(looked, most, until)
+      const taken = count === 0 || projection.isUncertain() ? 0 : projection.skim(looked, count, number)
+      if (taken === 0) return 0
+      bytes = offset + table.to(at + taken - 1) + 1 - table.from(at)
       endsLine = true
-      lines = line
-      return true
+      lines = looked.line + taken - 1
+      return taken
     },
     segment: (ref) => ({ ref, bytes, endsLine, lines, afterMeta, hasByteOrderMark })
   }

@@ -8,7 +8,7 @@ import { Context, Effect, Layer, type Stream } from "effect"
 import type { Diagnostic } from "../domain/Diagnostic.ts"
 import { isRecord, type JsonRecord, own } from "../domain/Json.ts"
 import * as ModelContext from "../domain/ModelContext.ts"
-import { type ReadDepth, readLine } from "../domain/RolloutLine.ts"
+import { readLine } from "../domain/RolloutLine.ts"
 import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
 import * as SessionProjection from "../domain/SessionProjection.ts"
 import type { HistoryMode } from "../domain/Thread.ts"
@@ -159,7 +159,7 @@ const make = Effect.gen(function* () {
     missing: ReadonlyArray<Diagnostic>,
     own: { readonly meta: SessionMeta; readonly mode: HistoryMode },
     bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>,
-    depth: ReadDepth
+    skims: boolean
   ): Effect.fn.Return<Projected, E> {
     const projection = SessionProjection.make(own.meta, own.mode)
     const segments: Array<Segment> = []
@@ -170,8 +170,7 @@ const make = Effect.gen(function* () {
         projection.endInherited()
       }
       const reading = SegmentReading.make(projection, number, link.until)
-      const skim = depth === "glance" ? reading.skim : undefined
-      yield* parser.forEach(bytesOf(link.ref), reading.onLine, { depth, skim })
+      yield* parser.forEach(bytesOf(link.ref), reading.onLine, skims ? { skim: reading.skim } : {})
       segments.push(reading.segment(link.ref))
     }
     return { segments, projected: projection.result(), projection, certain: !projection.isUncertain() }
@@ -184,9 +183,9 @@ const make = Effect.gen(function* () {
     bytesOf: (ref: RolloutRef) => Stream.Stream<Uint8Array, E>
   ) =>
     Effect.filterOrElse(
-      projectAt(links, missing, own, bytesOf, "glance"),
-      (glanced) => glanced.certain,
-      () => projectAt(links, missing, own, bytesOf, "full")
+      projectAt(links, missing, own, bytesOf, true),
+      (skimmed) => skimmed.certain,
+      () => projectAt(links, missing, own, bytesOf, false)
     )
 
   const restore = Effect.fn("SessionReconstruction.restore")(function* (ref: RolloutRef) {
@@ -227,7 +226,7 @@ const make = Effect.gen(function* () {
       const reading = SegmentReading.make(projection, 0, null)
       const soFar = () => (projection.isUncertain() ? null : projection.result())
       return {
-        bytes: parser.passing(bytes(soFar), reading.onLine, { depth: "glance", skim: reading.skim }),
+        bytes: parser.passing(bytes(soFar), reading.onLine, { skim: reading.skim }),
         restored: (ref, stat) => {
           const projected = soFar()
           if (projected === null) return null

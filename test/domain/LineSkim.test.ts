@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { LineSkimmer } from "../../src/domain/LineSkim.ts"
+import { LineKind, LineTable } from "../../src/domain/LineTable.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { am, bytesOf, metaOf, rawLines, rb, readLines, S, script, U, um } from "../support/Script.ts"
@@ -114,29 +114,37 @@ const figures =
 const context =
   '{"turn_id":"T1","cwd":"/home/dev","approval_policy":"never","sandbox_policy":{"type":"read-only"},"model":"m","summary":"auto"}'
 
+/** What the line is known as, if it is taken by that in a turn that goes on. */
 const skimmedAs = (text: string) => {
-  const skimmer = new LineSkimmer()
   const bytes = bytesOf(`${text}\n`)
-  return skimmer.skim(bytes, 0, bytes.length - 1) ? skimmer.found.kind : null
+  const table = LineTable.borrow()
+  table?.lay(bytes, 0)
+  assert.strictEqual(table?.look(), 1)
+  const kind = table?.kind(0)
+  table?.giveBack()
+  const before = Uint8Array.from(linesOf(begun))
+  const all = rawLines(before).length - 1
+  const { taken } = both(Uint8Array.from([...before, ...bytes]))
+  return taken === all + 1 ? Object.entries(LineKind).find(([, number]) => number === kind)?.[0] : null
 }
 
 const taken = [
-  ["agent_reasoning", event("agent_reasoning", '"text":"**Because** of \\"this\\" and é"')],
-  ["agent_message", event("agent_message", '"message":"done","phase":"final_answer","memory_citation":null')],
-  ["agent_message", event("agent_message", '"message":"as it was written before there were phases"')],
+  ["agentReasoning", event("agent_reasoning", '"text":"**Because** of \\"this\\" and é"')],
+  ["agentMessage", event("agent_message", '"message":"done","phase":"final_answer","memory_citation":null')],
+  ["agentMessage", event("agent_message", '"message":"as it was written before there were phases"')],
   [
-    "user_message",
+    "userMessage",
     event("user_message", '"message":"go","images":["data:x"],"local_images":[],"audio":null,"text_elements":[]')
   ],
-  ["user_message", event("user_message", '"message":"go on now","client_id":"c-1"')],
-  ["token_count", event("token_count", `"info":${figures},"rate_limits":null`)],
-  ["token_count", event("token_count", `"info":${figures}`)],
-  ["record", event("task_started", '"turn_id":"T1","started_at":1772359200,"model_context_window":200000')],
-  ["record", event("task_complete", '"turn_id":"T1","last_agent_message":"done","duration_ms":12')],
-  ["record", lineOf("turn_context", context)],
-  ["opaque", lineOf("response_item", '{"type":"reasoning","summary":[],"encrypted_content":"gAAA"}')],
+  ["userMessage", event("user_message", '"message":"go on now","client_id":"c-1"')],
+  ["tokenCount", event("token_count", `"info":${figures},"rate_limits":null`)],
+  ["tokenCount", event("token_count", `"info":${figures}`)],
+  ["taskStarted", event("task_started", '"turn_id":"T1","started_at":1772359200,"model_context_window":200000')],
+  ["taskComplete", event("task_complete", '"turn_id":"T1","last_agent_message":"done","duration_ms":12')],
+  ["turnContext", lineOf("turn_context", context)],
+  ["item", lineOf("response_item", '{"type":"reasoning","summary":[],"encrypted_content":"gAAA"}')],
   [
-    "fromUser",
+    "userItem",
     lineOf("response_item", '{"type":"message","role":"user","content":[{"type":"input_text","text":"go"}]}')
   ]
 ] as const
@@ -199,6 +207,35 @@ describe("skimming one line", () => {
     const six = event("token_count", `"info":${figures.replace('"output', '"cache_write_input_tokens":7,"output')}`)
     for (const first of [six, ...taken.map(([, text]) => text)]) {
       for (const [, second] of taken) agree(Uint8Array.from([...linesOf(begun), ...bytesOf(`${first}\n${second}\n`)]))
+    }
+  })
+
+  it("takes them however many there are, and however long", () => {
+    const because = event("agent_reasoning", '"text":"because"')
+    const item = lineOf("response_item", '{"type":"reasoning","summary":[],"encrypted_content":"gAAA"}')
+    const long = (characters: number) => event("agent_message", `"message":"${"é \\n".repeat(characters / 4)}"`)
+    const asked = lineOf(
+      "response_item",
+      '{"type":"message","role":"user","content":[{"type":"input_text","text":"go"}]}'
+    )
+    const figured = event("token_count", `"info":${figures}`)
+    const many = Array.from({ length: 2600 }, (_, at) => [because, item, figured, asked][at % 4])
+    // More than a table has room to print, and lines that are longer than one.
+    const large = [
+      long(400_000),
+      because,
+      long(400_000),
+      long(600_000),
+      item,
+      long(1_500_000),
+      because,
+      long(3_000_000)
+    ]
+    for (const lines of [many, large, [...many, ...large, ...many]]) {
+      const bytes = Uint8Array.from([...linesOf(begun), ...bytesOf(`${lines.join("\n")}\n`)])
+      for (const size of [bytes.length, 1_000_000, 100_000]) {
+        assert.strictEqual(agree(bytes, "legacy", size), lines.length + 2)
+      }
     }
   })
 

@@ -184,7 +184,7 @@ describe("the model sees what the user sees", () => {
     ])
   })
 
-  it("a glance sees the same places", () => {
+  it("skimming sees the same places", () => {
     const reasoning = item("reasoning", { summary: [], encrypted_content: "x".repeat(400) })
     const bytes = script([
       ...turn(1),
@@ -197,7 +197,7 @@ describe("the model sees what the user sees", () => {
       rb(1),
       ...turn(3)
     ]).build().bytes
-    assert.deepStrictEqual(project(bytes, { depth: "glance" }).context, project(bytes).context)
+    assert.deepStrictEqual(project(bytes, { skims: true }).context, project(bytes).context)
   })
 })
 

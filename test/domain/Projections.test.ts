@@ -1,6 +1,6 @@
 /**
  * The three projections together: what is shown, what is counted and what the model receives agree; damage
- * stays where it is; and a glance is as good as a reading whenever it says so.
+ * stays where it is; and skimming is as good as reading whenever it says so.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
@@ -80,7 +80,7 @@ const expected = (story: ReadonlyArray<Chapter>) => {
       continue
     }
     const last = turns.at(-1)
-    const steered = !chapter.explicit && last?.open === true
+    const steered = !chapter.explicit && (last?.open ?? false)
     const turn: Told =
       steered && last !== undefined
         ? last
@@ -159,37 +159,33 @@ describe("after any turns and rollbacks", () => {
   )
 
   it.prop(
-    "a glance tells the same whenever it is certain, and is certain without implied turns",
+    "skimming tells the same whenever it is certain, and is certain without implied turns",
     { story: Story },
     ({ story }) => {
       const { bytes } = script(story.flatMap(write)).build()
-      const glanced = project(bytes, { depth: "glance" })
+      const skimmed = project(bytes, { skims: true })
       const full = project(bytes)
       assert.isFalse(full.uncertain)
-      if (!glanced.uncertain) assert.deepStrictEqual({ ...glanced, uncertain: false }, full)
-      if (story.every((chapter) => chapter.does === "rollback" || chapter.explicit)) assert.isFalse(glanced.uncertain)
+      if (!skimmed.uncertain) assert.deepStrictEqual({ ...skimmed, uncertain: false }, full)
+      if (story.every((chapter) => chapter.does === "rollback" || chapter.explicit)) assert.isFalse(skimmed.uncertain)
     }
   )
 
-  it.prop(
-    "also where what was glanced at is not what it seems",
-    { story: Story, at: Schema.Natural },
-    ({ at, story }) => {
-      // A call without what every call has: a line that looks like an item and is none.
-      const hollow = item("function_call", { pad: "x".repeat(80) })
-      const steps = story.flatMap(write)
-      const where = at % (steps.length + 1)
-      const { bytes } = script([...steps.slice(0, where), hollow, ...steps.slice(where)]).build()
-      const glanced = project(bytes, { depth: "glance" })
-      if (glanced.uncertain) return
-      assert.deepStrictEqual(facts(glanced).turns, facts(project(bytes)).turns)
-      assert.deepStrictEqual(glanced.usage, project(bytes).usage)
-    }
-  )
+  it.prop("also where what was skipped is not what it seems", { story: Story, at: Schema.Natural }, ({ at, story }) => {
+    // A call without what every call has: a line that looks like an item and is none.
+    const hollow = item("function_call", { pad: "x".repeat(80) })
+    const steps = story.flatMap(write)
+    const where = at % (steps.length + 1)
+    const { bytes } = script([...steps.slice(0, where), hollow, ...steps.slice(where)]).build()
+    const skimmed = project(bytes, { skims: true })
+    if (skimmed.uncertain) return
+    assert.deepStrictEqual(facts(skimmed).turns, facts(project(bytes)).turns)
+    assert.deepStrictEqual(skimmed.usage, project(bytes).usage)
+  })
 
   it("is uncertain of an implied turn's id behind such a line, for the line may not count", () => {
     const { bytes } = script([um("one"), item("function_call", { pad: "x".repeat(80) }), um("two")]).build()
-    assert.isTrue(project(bytes, { depth: "glance" }).uncertain)
+    assert.isTrue(project(bytes, { skims: true }).uncertain)
     assert.deepStrictEqual<unknown>(
       project(bytes).turns.map(({ turn }) => turn.id),
       ["rollout-1", "rollout-2"]
@@ -305,10 +301,10 @@ describe("damage to one line", () => {
       if (harmed === null || read[at]?.line === null) {
         assert.deepStrictEqual(facts(project(damaged)), facts(project(join(rest))))
       }
-      // A glance tells the same turns and figures, whatever is wrong with what it only glanced at.
-      const glanced = project(damaged, { depth: "glance" })
-      assert.deepStrictEqual(facts(glanced).turns, facts(project(damaged)).turns)
-      assert.deepStrictEqual(glanced.usage, project(damaged).usage)
+      // Skimming tells the same turns and figures, whatever is wrong with what it skips.
+      const skimmed = project(damaged, { skims: true })
+      assert.deepStrictEqual(facts(skimmed).turns, facts(project(damaged)).turns)
+      assert.deepStrictEqual(skimmed.usage, project(damaged).usage)
     },
     { arbitrary: { runs: 300 } }
   )
@@ -323,9 +319,9 @@ describe("damage to one line", () => {
       const damaged = join([...lines.slice(0, at), glued, ...lines.slice(at + 2)])
       const without = join([...lines.slice(0, at), ...lines.slice(at + 2)])
       assert.deepStrictEqual(facts(project(damaged)), facts(project(without)))
-      const glanced = project(damaged, { depth: "glance" })
-      assert.deepStrictEqual(facts(glanced).turns, facts(project(without)).turns)
-      assert.deepStrictEqual(glanced.usage, project(without).usage)
+      const skimmed = project(damaged, { skims: true })
+      assert.deepStrictEqual(facts(skimmed).turns, facts(project(without)).turns)
+      assert.deepStrictEqual(skimmed.usage, project(without).usage)
     }
   )
 

@@ -3,7 +3,7 @@
  * rollout builder; a script is a list of steps.
  */
 import { makeLineScanner, type RawLine } from "../../src/domain/LineScanner.ts"
-import { type ReadDepth, type ReadLine, readLine } from "../../src/domain/RolloutLine.ts"
+import { type ReadLine, readLine } from "../../src/domain/RolloutLine.ts"
 import type { SessionMeta } from "../../src/domain/SessionMeta.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import type { HistoryMode } from "../../src/domain/Thread.ts"
@@ -105,8 +105,8 @@ export const rawLines = (
 }
 
 /** Reads every line. */
-export const readLines = (content: string | Uint8Array, depth: ReadDepth = "full"): ReadonlyArray<ReadLine> =>
-  rawLines(content).map((raw) => readLine(raw, depth))
+export const readLines = (content: string | Uint8Array): ReadonlyArray<ReadLine> =>
+  rawLines(content).map((raw) => readLine(raw))
 
 /** The first line that tells whose the rollout is. */
 export const metaOf = (lines: ReadonlyArray<ReadLine>): SessionMeta => {
@@ -114,24 +114,29 @@ export const metaOf = (lines: ReadonlyArray<ReadLine>): SessionMeta => {
   throw new Error("the script has no session_meta")
 }
 
-/** A session as the projections tell it, and whether a glance was enough to be sure. */
+/** A session as the projections tell it, and whether skimming was enough to be sure. */
 export interface Projected extends SessionProjection.ProjectedSession {
   readonly uncertain: boolean
 }
 
-/** Runs the projections over a rollout. */
+/** Runs the projections over a rollout: over every line read whole, or over lines that are skimmed where that goes. */
 export const project = (
   content: string | Uint8Array | RolloutBuilder,
-  options: { readonly depth?: ReadDepth; readonly mode?: HistoryMode } = {}
+  options: { readonly skims?: boolean; readonly mode?: HistoryMode } = {}
 ): Projected => {
   const bytes = typeof content === "string" || content instanceof Uint8Array ? bytesOf(content) : content.build().bytes
-  const lines = readLines(bytes, options.depth)
+  const lines = readLines(bytes)
   const meta = metaOf(lines)
   const projection = SessionProjection.make(
     meta,
     options.mode ?? (meta.historyMode === "paginated" ? "paginated" : "legacy")
   )
-  for (const line of lines) projection.step(line, 0)
+  if (options.skims === true) {
+    const scanner = makeLineScanner()
+    const step = (raw: RawLine) => projection.step(readLine(raw), 0)
+    scanner.push(bytes, step, (looked, count) => projection.skim(looked, count, 0))
+    scanner.finish(step)
+  } else for (const line of lines) projection.step(line, 0)
   return { ...projection.result(), uncertain: projection.isUncertain() }
 }
 

@@ -385,10 +385,10 @@ export const skimInto = (projection: SessionProjection, bytes: Uint8Array, size 
     scanner.push(
       chunk,
       (raw) => projection.step(readLine(raw), 0),
-      (held, from, to, line, offset) => {
-        const isTaken = projection.skim(held, from, to, { segment: 0, line, offset, length: to - from })
-        if (isTaken) taken++
-        return isTaken
+      (lines, count) => {
+        const skimmed = projection.skim(lines, count, 0)
+        taken += skimmed
+        return skimmed
       }
     )
     chunk.fill(0x2a)
