@@ -80,9 +80,11 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
         const visit = (raw: RawLine) => {
           if (going) going = onLine(readLine(raw), raw)
         }
+        // Once the reading is ended, what is left of the chunk is passed over.
+        const look: Skim | undefined = skim && ((lines, count) => (going ? skim(lines, count) : count))
         return bytes.pipe(
           Stream.takeWhile(() => going),
-          Stream.runForEach((chunk) => Effect.sync(() => scanner.push(chunk, visit, skim))),
+          Stream.runForEach((chunk) => Effect.sync(() => scanner.push(chunk, visit, look))),
           Effect.andThen(Effect.sync(() => scanner.finish(visit)))
         )
       }),

@@ -2,8 +2,10 @@
  * Reads the lines of one rollout into a projection, and keeps what a segment of a history is known by.
  */
 import type { Looked, Skim } from "../domain/LineScanner.ts"
-import type { HistoryBase } from "../domain/SessionMeta.ts"
-import type { SessionProjection } from "../domain/SessionProjection.ts"
+import type { HistoryBase, SessionMeta } from "../domain/SessionMeta.ts"
+import * as SessionProjection from "../domain/SessionProjection.ts"
+import type { HistoryMode } from "../domain/Thread.ts"
+import { historyMode } from "../domain/ThreadView.ts"
 import type { OnLine } from "./RolloutParser.ts"
 import type { RolloutRef } from "./RolloutStore.ts"
 
@@ -31,6 +33,46 @@ export interface SegmentReading {
   readonly segment: (ref: RolloutRef) => Segment
 }
 
+/** Lines before the `session_meta` that a reading waits for: more make it a case for somebody else. */
+const mostBefore = 64
+
+/** A rollout that is read without knowing yet what it is of: its own first lines say. */
+export interface LoneReading extends Pick<SegmentReading, "onLine" | "skim"> {
+  /** What its `session_meta` began; null as long as there was none, or when that was not fit. */
+  readonly begun: () => {
+    readonly mode: HistoryMode
+    readonly projection: SessionProjection.SessionProjection
+    readonly reading: SegmentReading
+  } | null
+}
+
+/** Reads a rollout from its beginning, if its first `session_meta` fits; else it stops there. */
+export const alone = (fits: (meta: SessionMeta) => boolean): LoneReading => {
+  let begun: ReturnType<LoneReading["begun"]> = null
+  const before: Array<Parameters<OnLine>> = []
+
+  const begin = (meta: SessionMeta): SegmentReading | null => {
+    const mode = historyMode(meta)
+    if (mode === null || !fits(meta)) return null
+    const projection = SessionProjection.make(meta, mode)
+    const reading = make(projection, 0, null)
+    begun = { mode, projection, reading }
+    return reading
+  }
+
+  return {
+    begun: () => begun,
+    onLine: (read, raw) => {
+      if (begun !== null) return begun.reading.onLine(read, raw)
+      if (read.line?.record._tag !== "SessionMeta") return before.push([read, { ...raw, bytes: null }]) <= mostBefore
+      const reading = begin(read.line.record.meta)
+      for (const [earlier, line] of before) reading?.onLine(earlier, line)
+      return reading?.onLine(read, raw) === true
+    },
+    skim: (lines, count) => begun?.reading.skim(lines, count) ?? 0
+  }
+}
+
 /** How many of the lines come before the end of the history. */
 const countBefore = ({ at, offset, table }: Looked, count: number, until: HistoryBase): number => {
   const start = offset - table.from(at)
@@ -42,7 +84,11 @@ const countBefore = ({ at, offset, table }: Looked, count: number, until: Histor
 }
 
 /** Reads the segment with this number into the projection, up to `until` if the history does not go on to its end. */
-export const make = (projection: SessionProjection, number: number, until: HistoryBase | null): SegmentReading => {
+export const make = (
+  projection: SessionProjection.SessionProjection,
+  number: number,
+  until: HistoryBase | null
+): SegmentReading => {
   let bytes = 0
   let endsLine = true
   let lines = 0

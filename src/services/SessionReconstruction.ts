@@ -188,9 +188,23 @@ const make = Effect.gen(function* () {
       () => projectAt(links, missing, own, bytesOf, false)
     )
 
+  /** A rollout that holds all of its history, read once. Null when something else has to be known first, or is wrong. */
+  const projectAlone = <E>(ref: RolloutRef, bytes: Stream.Stream<Uint8Array, E>) =>
+    Effect.suspend(() => {
+      const lone = SegmentReading.alone((meta) => meta.id === ref.threadId && meta.historyBase === null)
+      return Effect.map(parser.forEach(bytes, lone.onLine, { skim: lone.skim }), () => {
+        const begun = lone.begun()
+        if (begun === null || begun.projection.isUncertain()) return null
+        const { mode, projection, reading } = begun
+        return { mode, projection, projected: projection.result(), segments: [reading.segment(ref)] }
+      })
+    })
+
   const restore = Effect.fn("SessionReconstruction.restore")(function* (ref: RolloutRef) {
     yield* Effect.annotateCurrentSpan({ threadId: ref.threadId, path: ref.path })
     const stat = yield* store.stat(ref)
+    const alone = yield* projectAlone(ref, store.read(ref))
+    if (alone !== null) return { ref, stat, meta: alone.projected.meta, ...alone }
     const own = yield* ownMeta(ref, yield* bases.head(store.read(ref)))
     const { links, missing } = yield* chain(ref, own.meta)
     const { projected, projection, segments } = yield* project(links, missing, own, store.read)

@@ -23,6 +23,8 @@ export class CatalogDatabase extends Context.Service<
      * written before is in it.
      */
     readonly generation: Effect.Effect<number>
+    /** Is there one already? Who only looks something up need not make it. */
+    readonly exists: Effect.Effect<boolean>
     /** Runs statements at once. A failure has already been dealt with: asked again, it works, on an emptier database. */
     readonly use: <A>(body: (sql: Sql) => A) => Effect.Effect<A, SqliteFailure>
     /** The same in one transaction. */
@@ -176,6 +178,7 @@ const make = Effect.fnUntraced(function* (path: string | null) {
 
   return CatalogDatabase.of({
     generation: Effect.map(ready(true), () => generation),
+    exists: Effect.sync(() => current !== undefined || (kept !== null && identityOf(kept) !== undefined)),
     use: (body) => guarded((connection) => connection.use(body)),
     transaction: (body) => guarded((connection) => connection.transaction(body))
   })

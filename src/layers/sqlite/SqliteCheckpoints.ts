@@ -31,12 +31,15 @@ export const layerDatabase: Layer.Layer<Checkpoints, never, CatalogDatabase> = L
   Effect.gen(function* () {
     const database = yield* CatalogDatabase
     return Checkpoints.of({
-      find: (ref) =>
-        database
-          .use((sql) =>
+      find: Effect.fnUntraced(function* (ref) {
+        if (!(yield* database.exists)) return null
+        const found = yield* Effect.option(
+          database.use((sql) =>
             checkpointOf(sql.get("SELECT version, body, items, sum FROM checkpoint WHERE path = ?", ref.path))
           )
-          .pipe(Effect.option, Effect.map(Option.getOrNull)),
+        )
+        return Option.getOrNull(found)
+      }),
       keep: (ref, version, saved) =>
         saved.items.length > largest
           ? Effect.void
