@@ -13,6 +13,7 @@ const pieceBytes = 256 * 1024
 const deepest = 3
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 
 /** A turn whose items are at hand as JSON. */
 const isPrinted = (value: unknown): value is Turn => isRecord(value) && printedItems(value) !== undefined
@@ -23,9 +24,13 @@ const holdsPrinted = (value: unknown, depth: number): boolean => {
   return isPrinted(value) || Object.values(value).some((member) => holdsPrinted(member, depth + 1))
 }
 
-// The same turns are sent to one client after the other: they are printed once, and all send the same bytes. Held weakly,
-// for they are there a second time, in the turns: what nobody is being sent may be printed again.
-const printedLists = new WeakMap<ReadonlyArray<unknown>, WeakRef<ReadonlyArray<Uint8Array>>>()
+interface Held {
+  readonly deref: () => ReadonlyArray<Uint8Array> | undefined
+}
+
+// The same turns are sent to one client after the other: they are printed once, and all send the same bytes. What was
+// printed here is held weakly, for it is there a second time, in the turns: what nobody is being sent may be printed again.
+const printedLists = new WeakMap<ReadonlyArray<unknown>, Held>()
 
 class Pieces {
   readonly done: Array<Uint8Array> = []
@@ -77,7 +82,8 @@ class Pieces {
 const noItems = ',"items":[],"itemsView":'
 const itemsAt = noItems.indexOf("]")
 
-const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
+/** A turn as JSON, cut where its items are. */
+const around = (turn: Turn): readonly [before: string, after: string] => {
   const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
   const text = JSON.stringify({
     id,
@@ -91,9 +97,58 @@ const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
     durationMs
   })
   const at = text.indexOf(noItems) + itemsAt
-  pieces.add(text.slice(0, at))
+  return [text.slice(0, at), text.slice(at)]
+}
+
+const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
+  const [before, after] = around(turn)
+  pieces.add(before)
   pieces.addBytes(items)
-  pieces.add(text.slice(at))
+  pieces.add(after)
+}
+
+/** Turns as one block of JSON, a list without its brackets, and where in it the items of each begin and end. */
+export interface TurnBlock {
+  readonly bytes: Uint8Array
+  readonly places: ReadonlyArray<readonly [from: number, to: number]>
+}
+
+/** A block of turns, with the JSON of the items of each. */
+export const blockOf = (turns: ReadonlyArray<readonly [turn: Turn, items: Uint8Array]>): TurnBlock => {
+  const parts: Array<Uint8Array> = []
+  const places: Array<readonly [number, number]> = []
+  let size = 0
+  const add = (part: Uint8Array) => {
+    parts.push(part)
+    size += part.length
+  }
+  for (const [at, [turn, items]] of turns.entries()) {
+    const [before, after] = around(turn)
+    add(encoder.encode(at > 0 ? `,${before}` : before))
+    const from = size
+    add(items)
+    places.push([from, size])
+    add(encoder.encode(after))
+  }
+  const bytes = new Uint8Array(size)
+  let end = 0
+  for (const part of parts) {
+    bytes.set(part, end)
+    end += part.length
+  }
+  return { bytes, places }
+}
+
+/** Is this what follows the items of the last turn in a block? */
+export const endsBlock = (last: Turn | undefined, rest: Uint8Array): boolean =>
+  last === undefined ? rest.length === 0 : decoder.decode(rest) === around(last)[1]
+
+/** Remembers that these turns are this block as JSON: whoever is sent them is sent it. */
+export const keepBlock = (turns: ReadonlyArray<Turn>, bytes: Uint8Array): void => {
+  const pieces: Array<Uint8Array> = []
+  for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes))
+  // The turns' items are a part of it, so that it costs nothing to hold it as long as them.
+  printedLists.set(turns, { deref: () => pieces })
 }
 
 /** A list of nothing but turns whose items are at hand, as JSON without its brackets. */

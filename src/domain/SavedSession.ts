@@ -1,12 +1,13 @@
 /**
  * A restored session as text and bytes, to be kept beside its rollout: whoever asks for it again is answered without the
- * rollout being read. The items stay what clients are sent, JSON in bytes.
+ * rollout being read. The turns stay what clients are sent, JSON in bytes, and beside them what is known of each.
  *
  * It is only ever a copy of what the rollout says. What cannot be kept exactly is not kept.
  */
 import { Equal, Option, Schema } from "effect"
-import { isRecord } from "./Json.ts"
+import { isRecord, own } from "./Json.ts"
 import { printedItems } from "./PrintedText.ts"
+import { blockOf, endsBlock, keepBlock } from "./PrintedTurns.ts"
 import { fromPayload, type SessionMeta } from "./SessionMeta.ts"
 import { type SettingsSource, ThreadSettings } from "./ThreadSettings.ts"
 import { RestoredUsage } from "./TokenUsage.ts"
@@ -43,14 +44,15 @@ export interface LoadedSession {
   readonly growth: Growth | null
 }
 
-/** A session as it is kept. */
+/** A session as it is kept: what is known of it and its turns, and the turns as clients are sent them. */
 export interface SavedText {
   readonly text: string
   readonly items: Uint8Array
 }
 
 interface SavedTurn extends Omit<Turn, "items"> {
-  /** Where its items end among all; they begin where those of the turn before end. */
+  /** Where its items are among the bytes of all turns. */
+  readonly itemsFrom: number
   readonly itemsEnd: number
 }
 
@@ -63,9 +65,9 @@ const isMoment = (value: unknown): boolean => value === null || (typeof value ==
 // By hand: there are thousands of turns, and nothing in them is decoded, for they are JSON as they are.
 const isSavedTurn = (value: unknown): value is SavedTurn => {
   if (!isRecord(value)) return false
-  const { completedAt, durationMs, error, id, itemsEnd, itemsView, rootTurnId, startedAt, status } = value
+  const { completedAt, durationMs, error, id, itemsEnd, itemsFrom, itemsView, rootTurnId, startedAt, status } = value
   return (
-    typeof itemsEnd === "number" &&
+    Number.isSafeInteger(itemsFrom) &&
     Number.isSafeInteger(itemsEnd) &&
     isId(id) &&
     (rootTurnId === null || typeof rootTurnId === "string") &&
@@ -95,12 +97,12 @@ const Saved = Schema.Struct({
   preview: Schema.String,
   name: Schema.NullOr(Schema.String),
   usage: Schema.NullOr(RestoredUsage),
-  growth: Schema.NullOr(Growth),
-  turns: Schema.Array(Schema.Unknown)
+  growth: Schema.NullOr(Growth)
 })
-const codec = Schema.fromJsonString(Schema.toCodecJson(Saved))
+const codec = Schema.toCodecJson(Saved)
 const encode = Schema.encodeUnknownOption(codec)
 const decode = Schema.decodeUnknownOption(codec)
+const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))
 
 const encoder = new TextEncoder()
 const unsafeInteger = /\d{16}/
@@ -120,51 +122,46 @@ export const save = (session: SavedSession, growth: Growth | null = null): Saved
   const { meta } = session
   const again = Option.getOrNull(fromPayload(meta.payload))
   if (again === null || !Equal.equals(again, meta)) return null
-  const parts: Array<Uint8Array> = []
-  const turns: Array<unknown> = []
-  let itemsEnd = 0
+  const parts: Array<readonly [Turn, Uint8Array]> = []
   for (const turn of session.turns) {
     const printed = itemsText(turn)
     if (printed === null) return null
-    parts.push(printed)
-    itemsEnd += printed.length
+    parts.push([turn, printed])
+  }
+  const { bytes: items, places } = blockOf(parts)
+  const turns = session.turns.map((turn, at) => {
     const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
-    turns.push({ id, rootTurnId, itemsView, status, error, startedAt, completedAt, durationMs, itemsEnd })
-  }
-  const items = new Uint8Array(itemsEnd)
-  let at = 0
-  for (const part of parts) {
-    items.set(part, at)
-    at += part.length
-  }
+    const [itemsFrom, itemsEnd] = places[at] ?? [0, 0]
+    return { id, rootTurnId, itemsView, status, error, startedAt, completedAt, durationMs, itemsFrom, itemsEnd }
+  })
   const remembered = Object.fromEntries(Object.entries(session.settings).filter(([, value]) => value !== undefined))
   const { name, preview, usage } = session
   return Option.getOrNull(
-    Option.map(
-      encode({ payload: meta.payload, settings: remembered, preview, name, usage, growth, turns }),
-      (text) => ({
-        text,
-        items
-      })
-    )
+    Option.map(encode({ payload: meta.payload, settings: remembered, preview, name, usage, growth }), (session) => ({
+      text: JSON.stringify({ session, turns }),
+      items
+    }))
   )
 }
 
 /** The session that was kept; null for what is none. */
 export const load = ({ items, text }: SavedText): LoadedSession | null => {
-  const saved = Option.getOrNull(decode(text))
+  const kept = Option.getOrNull(parse(text))
+  const savedTurns = isRecord(kept) ? own(kept, "turns") : null
+  const saved = isRecord(kept) ? Option.getOrNull(decode(own(kept, "session"))) : null
   const meta = saved === null || !isRecord(saved.payload) ? null : Option.getOrNull(fromPayload(saved.payload))
-  if (saved === null || meta === null) return null
+  if (saved === null || meta === null || !Array.isArray(savedTurns)) return null
   const turns: Array<Turn> = []
-  let from = 0
-  for (const one of saved.turns) {
-    if (!isSavedTurn(one)) return null
-    const { itemsEnd, ...turn } = one
-    if (itemsEnd < from) return null
-    turns.push(lazily(turn, items.subarray(from, itemsEnd)))
-    from = itemsEnd
+  let end = 0
+  for (const turn of savedTurns) {
+    if (!isSavedTurn(turn)) return null
+    const { itemsEnd, itemsFrom } = turn
+    if (itemsFrom < end || itemsEnd < itemsFrom || itemsEnd > items.length) return null
+    turns.push(lazily(turn, items.subarray(itemsFrom, itemsEnd)))
+    end = itemsEnd
   }
-  if (from !== items.length) return null
+  if (!endsBlock(turns.at(-1), items.subarray(end))) return null
+  keepBlock(turns, items)
   const { growth, name, preview, settings, usage } = saved
   return { session: { meta, settings, preview, name, usage, turns }, growth }
 }

@@ -29,14 +29,20 @@ export interface TurnOpened {
 /** A turn whose items are read when they are asked for. */
 export const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => {
   let items: ReadonlyArray<ThreadItem> | null = null
-  const { id, rootTurnId, ...rest } = turn
+  // Named one by one: there are thousands, and a rest of fields is copied slowly.
+  const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
   const made: Turn = {
     id,
     rootTurnId,
     get items() {
       return (items ??= itemsOf(printed))
     },
-    ...rest
+    itemsView,
+    status,
+    error,
+    startedAt,
+    completedAt,
+    durationMs
   }
   keepPrinted(made, printed)
   return made

@@ -5,7 +5,7 @@
 import type { Sql } from "./Sqlite.ts"
 
 /** Raised with every change of a table, or of what is written into one. */
-export const schemaVersion = 4
+export const schemaVersion = 5
 
 const tables: ReadonlyArray<string> = [
   // One row per current rollout. `version`: the file's size, times and identity when its head was read. `body`: the
