@@ -39,7 +39,7 @@ import { openRollout } from "./RolloutOpening.ts"
 import { makeSurvey } from "./RolloutSurvey.ts"
 import { makeRolloutTree, type RolloutTree } from "./RolloutTree.ts"
 import { makeSessionIndex } from "./SessionIndex.ts"
-import { moveFile, writeWhole } from "./WholeFile.ts"
+import { moveFile, settle, writeWhole } from "./WholeFile.ts"
 import { acquireWriterLock } from "./WriterLock.ts"
 
 export interface CodexHomeOptions {
@@ -75,6 +75,7 @@ const make = Effect.fnUntraced(function* ({
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const random = yield* SecureRandom.SecureRandom
+  const background = yield* Effect.scope
   const tree = makeRolloutTree({ path, home, allowPathsOutside })
   const paths = Effect.sync(() => homePaths(path, home))
   const tools = { fs, path, random }
@@ -204,7 +205,9 @@ const make = Effect.fnUntraced(function* ({
     const target = path.join(sessions, ...location.folders, location.name)
     const name = parseRolloutFileName(location.name)
     if (name === undefined) return yield* failed("create", target)({ message: "a segment's id is a UUID" })
-    yield* writeWhole(tools, target, content, failed("create", target))
+    yield* writeWhole(tools, target, content, { durability, failed: failed("create", target) })
+    // Hundreds of megabytes may be on their way to the disk: that is waited for by nobody who did not ask for it.
+    if (durability === "system") yield* Effect.forkIn(settle(tools, target), background)
     return toRef({ name, path: target, archived: false })
   })
 

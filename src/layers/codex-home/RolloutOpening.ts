@@ -22,7 +22,8 @@ const unpack = Effect.fnUntraced(function* (tools: FileTools, plain: string): Ef
   const packed = siblingName(plain)
   if (!(yield* fs.exists(packed))) return yield* Effect.fail(gone(plain))
   const info = yield* fs.stat(packed)
-  yield* writeWhole(tools, plain, rolloutBytes(fs, packed), (error) => error)
+  // What it was unpacked from goes: before that the disk has to have it.
+  yield* writeWhole(tools, plain, rolloutBytes(fs, packed), { durability: "disk", failed: (error) => error })
   yield* keepTimes(tools, plain, info)
   yield* fs.remove(packed)
 })

@@ -4,6 +4,7 @@
  */
 import { Effect, type FileSystem, Option, type Path, type PlatformError, Stream } from "effect"
 import type { SecureRandom } from "effect/crypto"
+import type { Durability } from "./AppendOnlyFile.ts"
 import { failureCode, type FileFailure } from "./FileVersion.ts"
 
 export interface FileTools {
@@ -35,12 +36,28 @@ const publish = ({ fs }: FileTools, temporary: string, target: string): Effect.E
 const syncFolder = ({ fs }: FileTools, folder: string): Effect.Effect<void> =>
   Effect.ignore(Effect.scoped(Effect.flatMap(fs.open(folder, { flag: "r" }), (handle) => handle.sync)))
 
-/** Writes a new file, with the folders that it lies in. A name that is taken is a failure (`EEXIST`). */
+/** Has the disk have a file and its name. */
+export const settle = (tools: FileTools, target: string): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.ignore(Effect.scoped(Effect.flatMap(tools.fs.open(target, { flag: "r" }), (handle) => handle.sync))),
+    syncFolder(tools, tools.path.dirname(target))
+  )
+
+/** How a new file is written. */
+export interface Writing<F> {
+  readonly durability: Durability
+  readonly failed: (error: Failure) => F
+}
+
+/**
+ * Writes a new file, with the folders that it lies in. A name that is taken is a failure (`EEXIST`). With `system` for its
+ * durability the disk may have it later (`settle`).
+ */
 export const writeWhole = Effect.fnUntraced(function* <E, F>(
   tools: FileTools,
   target: string,
   content: Stream.Stream<Uint8Array, E>,
-  failed: (error: Failure) => F
+  { durability, failed }: Writing<F>
 ) {
   const { fs, path } = tools
   const folder = path.dirname(target)
@@ -48,14 +65,14 @@ export const writeWhole = Effect.fnUntraced(function* <E, F>(
   const write = Effect.gen(function* () {
     const handle = yield* Effect.mapError(fs.open(temporary, { flag: "wx" }), failed)
     yield* Stream.runForEach(content, (chunk) => Effect.mapError(handle.writeAll(chunk), failed))
-    yield* Effect.mapError(handle.sync, failed)
+    if (durability === "disk") yield* Effect.mapError(handle.sync, failed)
   }).pipe(Effect.scoped)
 
   yield* Effect.mapError(fs.makeDirectory(folder, { recursive: true }), failed)
   yield* Effect.andThen(write, Effect.mapError(publish(tools, temporary, target), failed)).pipe(
     Effect.ensuring(Effect.ignore(fs.remove(temporary, { force: true })))
   )
-  yield* syncFolder(tools, folder)
+  if (durability === "disk") yield* syncFolder(tools, folder)
 })
 
 /** Replaces a small file's content. */
