@@ -31,7 +31,9 @@ const SHORT = 64
  */
 export class ItemPrinter {
   private bytes: Uint8Array
+  /** Where the turn begins, and its items. */
   private start = 0
+  private itemsAt = 0
   private length = 0
   private items = 0
   private isReasoning = false
@@ -46,9 +48,12 @@ export class ItemPrinter {
     return this.items
   }
 
-  /** The items from here on are another turn's. */
-  begin(): void {
+  /** The items from here on are another turn's, of which `before` comes before its items. */
+  begin(before: Uint8Array): void {
     this.start = this.length
+    this.byte(COMMA)
+    this.all(before)
+    this.itemsAt = this.length
     this.items = 0
     this.isReasoning = false
   }
@@ -59,16 +64,26 @@ export class ItemPrinter {
     const { isReasoning } = this
     this.endReasoning()
     // What ends the reasoning is not kept, for it may go on.
-    const printed = this.bytes.slice(this.start, this.length)
+    const printed = this.bytes.slice(this.itemsAt, this.length)
     this.length = end
     this.isReasoning = isReasoning
     return printed
   }
 
-  /** The items, once there are no more. */
-  end(): Uint8Array {
+  /** The turn, once there are no more items; `after` is what comes behind them. */
+  end(after: Uint8Array): { readonly items: Uint8Array; readonly whole: Uint8Array } {
     this.endReasoning()
-    return this.bytes.subarray(this.start, this.length)
+    const size = this.length - this.itemsAt
+    this.all(after)
+    return {
+      items: this.bytes.subarray(this.itemsAt, this.itemsAt + size),
+      whole: this.bytes.subarray(this.start, this.length)
+    }
+  }
+
+  /** Forgets the turn: nothing of it is wanted. */
+  drop(): void {
+    this.length = this.start
   }
 
   /** The item that says this, under the item number `number`. */
@@ -195,6 +210,7 @@ export class ItemPrinter {
     const larger = new Uint8Array(Math.max(BLOCK, begun.length * 2 + more))
     larger.set(begun)
     this.bytes = larger
+    this.itemsAt -= this.start
     this.start = 0
     this.length = begun.length
   }
@@ -210,5 +226,5 @@ export const itemsOf = (printed: Uint8Array): ReadonlyArray<ThreadItem> =>
 export const printedAlone = (line: Uint8Array, words: Words, next: number): ReadonlyArray<ThreadItem> => {
   const printer = new ItemPrinter(words.textTo - words.textFrom + 1024)
   printer.print(line, words, next)
-  return itemsOf(printer.end())
+  return itemsOf(printer.printed())
 }

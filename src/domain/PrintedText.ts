@@ -1,14 +1,45 @@
 /**
- * Remembers what a turn's items are as JSON, beside the turn: whoever prints the turn takes it from here, and nobody else
- * has to know of it.
+ * Remembers what a turn is as JSON, beside the turn: whoever prints the turn takes it from here, and nobody else has to
+ * know of it.
  */
+import type { Turn } from "./Turn.ts"
 
-const printedOf = new WeakMap<object, Uint8Array>()
+/** A turn as JSON, as far as it is at hand. */
+export interface PrintedTurn {
+  /** Its items, separated by commas. None of them is of an unknown kind. */
+  readonly items: Uint8Array
+  /** All of it, with a comma in front: turns that were printed one behind the other lie so. Null when it is not at hand. */
+  readonly whole: Uint8Array | null
+}
 
-/** A turn's items as JSON, separated by commas, where they are at hand as that. None of them is of an unknown kind. */
-export const printedItems = (turn: object): Uint8Array | undefined => printedOf.get(turn)
+const printedOf = new WeakMap<object, PrintedTurn>()
 
-/** Keeps what a turn's items are as JSON, for as long as there is the turn. */
-export const keepPrinted = (turn: object, printed: Uint8Array): void => {
+/** What the turn is as JSON, where that is at hand. */
+export const printedTurn = (turn: object): PrintedTurn | undefined => printedOf.get(turn)
+
+/** Keeps what a turn is as JSON, for as long as there is the turn. */
+export const keepPrinted = (turn: object, printed: PrintedTurn): void => {
   printedOf.set(turn, printed)
+}
+
+// It cannot stand inside a string: there its quotes would be escaped.
+const noItems = ',"items":[],"itemsView":'
+const itemsAt = noItems.indexOf("]")
+
+/** A turn without its items as JSON, cut where they belong. */
+export const aroundItems = (turn: Omit<Turn, "items">): readonly [before: string, after: string] => {
+  const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
+  const text = JSON.stringify({
+    id,
+    rootTurnId,
+    items: [],
+    itemsView,
+    status,
+    error,
+    startedAt,
+    completedAt,
+    durationMs
+  })
+  const at = text.indexOf(noItems) + itemsAt
+  return [text.slice(0, at), text.slice(at)]
 }

@@ -5,7 +5,7 @@
  */
 import { isRecord } from "./Json.ts"
 import type { Turn } from "./Turn.ts"
-import { printedItems } from "./PrintedText.ts"
+import { aroundItems, printedTurn } from "./PrintedText.ts"
 
 /** Bytes of a piece, unless a single turn has more. */
 const pieceBytes = 256 * 1024
@@ -13,10 +13,9 @@ const pieceBytes = 256 * 1024
 const deepest = 3
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 /** A turn whose items are at hand as JSON. */
-const isPrinted = (value: unknown): value is Turn => isRecord(value) && printedItems(value) !== undefined
+const isPrinted = (value: unknown): value is Turn => isRecord(value) && printedTurn(value) !== undefined
 
 const holdsPrinted = (value: unknown, depth: number): boolean => {
   if (depth > deepest || typeof value !== "object" || value === null) return false
@@ -24,13 +23,10 @@ const holdsPrinted = (value: unknown, depth: number): boolean => {
   return isPrinted(value) || Object.values(value).some((member) => holdsPrinted(member, depth + 1))
 }
 
-interface Held {
-  readonly deref: () => ReadonlyArray<Uint8Array> | undefined
-}
-
-// The same turns are sent to one client after the other: they are printed once, and all send the same bytes. What was
-// printed here is held weakly, for it is there a second time, in the turns: what nobody is being sent may be printed again.
-const printedLists = new WeakMap<ReadonlyArray<unknown>, Held>()
+// The same turns are sent to one client after the other: they are printed once, and all send the same bytes. Held weakly,
+// for they may be there a second time, in the turns: what nobody is being sent may be printed again.
+const printedLists = new WeakMap<ReadonlyArray<unknown>, WeakRef<ReadonlyArray<Uint8Array>>>()
+const nothing = { items: new Uint8Array(0), whole: null }
 
 class Pieces {
   readonly done: Array<Uint8Array> = []
@@ -78,57 +74,41 @@ class Pieces {
   }
 }
 
-// It cannot stand inside a string: there its quotes would be escaped.
-const noItems = ',"items":[],"itemsView":'
-const itemsAt = noItems.indexOf("]")
-
-/** A turn as JSON, cut where its items are. */
-const around = (turn: Turn): readonly [before: string, after: string] => {
-  const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
-  const text = JSON.stringify({
-    id,
-    rootTurnId,
-    items: [],
-    itemsView,
-    status,
-    error,
-    startedAt,
-    completedAt,
-    durationMs
-  })
-  const at = text.indexOf(noItems) + itemsAt
-  return [text.slice(0, at), text.slice(at)]
-}
-
 const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
-  const [before, after] = around(turn)
+  const [before, after] = aroundItems(turn)
   pieces.add(before)
   pieces.addBytes(items)
   pieces.add(after)
 }
 
-/** Turns as one block of JSON, a list without its brackets, and where in it the items of each begin and end. */
+/** Turns as one block of JSON, each with a comma in front, and where in it each is. */
 export interface TurnBlock {
   readonly bytes: Uint8Array
-  readonly places: ReadonlyArray<readonly [from: number, to: number]>
+  readonly places: ReadonlyArray<TurnPlace>
+}
+
+/** Where the items of a turn begin and end in a block, and the turn itself. It begins where the one before ends. */
+export interface TurnPlace {
+  readonly itemsFrom: number
+  readonly itemsEnd: number
+  readonly end: number
 }
 
 /** A block of turns, with the JSON of the items of each. */
 export const blockOf = (turns: ReadonlyArray<readonly [turn: Turn, items: Uint8Array]>): TurnBlock => {
   const parts: Array<Uint8Array> = []
-  const places: Array<readonly [number, number]> = []
+  const places: Array<TurnPlace> = []
   let size = 0
   const add = (part: Uint8Array) => {
     parts.push(part)
     size += part.length
+    return size
   }
-  for (const [at, [turn, items]] of turns.entries()) {
-    const [before, after] = around(turn)
-    add(encoder.encode(at > 0 ? `,${before}` : before))
-    const from = size
-    add(items)
-    places.push([from, size])
-    add(encoder.encode(after))
+  for (const [turn, items] of turns) {
+    const [before, after] = aroundItems(turn)
+    const itemsFrom = add(encoder.encode(`,${before}`))
+    const itemsEnd = add(items)
+    places.push({ itemsFrom, itemsEnd, end: add(encoder.encode(after)) })
   }
   const bytes = new Uint8Array(size)
   let end = 0
@@ -139,16 +119,15 @@ export const blockOf = (turns: ReadonlyArray<readonly [turn: Turn, items: Uint8A
   return { bytes, places }
 }
 
-/** Is this what follows the items of the last turn in a block? */
-export const endsBlock = (last: Turn | undefined, rest: Uint8Array): boolean =>
-  last === undefined ? rest.length === 0 : decoder.decode(rest) === around(last)[1]
+/** Do the second bytes lie right behind the first? */
+const isBehind = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.buffer === other.buffer && one.byteOffset + one.length === other.byteOffset
 
-/** Remembers that these turns are this block as JSON: whoever is sent them is sent it. */
-export const keepBlock = (turns: ReadonlyArray<Turn>, bytes: Uint8Array): void => {
+/** Bytes in pieces, where they are. */
+const cut = (bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const pieces: Array<Uint8Array> = []
   for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes))
-  // The turns' items are a part of it, so that it costs nothing to hold it as long as them.
-  printedLists.set(turns, { deref: () => pieces })
+  return pieces
 }
 
 /** A list of nothing but turns whose items are at hand, as JSON without its brackets. */
@@ -156,17 +135,33 @@ const printList = (turns: ReadonlyArray<Turn>): ReadonlyArray<Uint8Array> => {
   const known = printedLists.get(turns)?.deref()
   if (known !== undefined) return known
   const pieces = new Pieces()
-  for (const [at, turn] of turns.entries()) {
-    if (at > 0) pieces.add(",")
-    addTurn(pieces, turn, printedItems(turn) ?? new Uint8Array(0))
+  // Turns that lie one behind the other, and are sent as they lie there.
+  let run: Uint8Array | null = null
+  const endRun = () => {
+    if (run !== null) pieces.addPieces(cut(run))
+    run = null
   }
+  for (const [at, turn] of turns.entries()) {
+    const { items, whole } = printedTurn(turn) ?? nothing
+    if (whole === null) {
+      endRun()
+      if (at > 0) pieces.add(",")
+      addTurn(pieces, turn, items)
+    } else if (run !== null && isBehind(run, whole)) {
+      run = new Uint8Array(run.buffer, run.byteOffset, run.length + whole.length)
+    } else {
+      endRun()
+      run = at > 0 ? whole : whole.subarray(1)
+    }
+  }
+  endRun()
   pieces.end()
   printedLists.set(turns, new WeakRef(pieces.done))
   return pieces.done
 }
 
 const addValue = (pieces: Pieces, value: unknown, depth: number, print: (value: unknown) => string): void => {
-  if (isPrinted(value)) return addTurn(pieces, value, printedItems(value) ?? new Uint8Array(0))
+  if (isPrinted(value)) return addTurn(pieces, value, (printedTurn(value) ?? nothing).items)
   if (Array.isArray(value) && value.length > 0 && value.every(isPrinted)) {
     pieces.add("[")
     pieces.addPieces(printList(value))

@@ -6,8 +6,8 @@
  */
 import { Equal, Option, Schema } from "effect"
 import { isRecord, own } from "./Json.ts"
-import { printedItems } from "./PrintedText.ts"
-import { blockOf, endsBlock, keepBlock } from "./PrintedTurns.ts"
+import { printedTurn } from "./PrintedText.ts"
+import { blockOf, type TurnPlace } from "./PrintedTurns.ts"
 import { fromPayload, type SessionMeta } from "./SessionMeta.ts"
 import { type SettingsSource, ThreadSettings } from "./ThreadSettings.ts"
 import { RestoredUsage } from "./TokenUsage.ts"
@@ -50,11 +50,8 @@ export interface SavedText {
   readonly items: Uint8Array
 }
 
-interface SavedTurn extends Omit<Turn, "items"> {
-  /** Where its items are among the bytes of all turns. */
-  readonly itemsFrom: number
-  readonly itemsEnd: number
-}
+/** What is known of a turn, and where it is among the bytes of all. */
+interface SavedTurn extends Omit<Turn, "items">, TurnPlace {}
 
 const isId = Schema.is(Turn.fields.id)
 const isStatus = Schema.is(TurnStatus)
@@ -65,10 +62,11 @@ const isMoment = (value: unknown): boolean => value === null || (typeof value ==
 // By hand: there are thousands of turns, and nothing in them is decoded, for they are JSON as they are.
 const isSavedTurn = (value: unknown): value is SavedTurn => {
   if (!isRecord(value)) return false
-  const { completedAt, durationMs, error, id, itemsEnd, itemsFrom, itemsView, rootTurnId, startedAt, status } = value
+  const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = value
   return (
-    Number.isSafeInteger(itemsFrom) &&
-    Number.isSafeInteger(itemsEnd) &&
+    Number.isSafeInteger(value["itemsFrom"]) &&
+    Number.isSafeInteger(value["itemsEnd"]) &&
+    Number.isSafeInteger(value["end"]) &&
     isId(id) &&
     (rootTurnId === null || typeof rootTurnId === "string") &&
     (itemsView === "full" || isView(itemsView)) &&
@@ -109,8 +107,8 @@ const unsafeInteger = /\d{16}/
 
 /** The items of a turn as JSON; null when they cannot be kept so. */
 const itemsText = (turn: Turn): Uint8Array | null => {
-  const printed = printedItems(turn)
-  if (printed !== undefined) return printed
+  const printed = printedTurn(turn)
+  if (printed !== undefined) return printed.items
   if (turn.items.some((item) => item.type === "unknown")) return null
   const text = Option.getOrNull(Option.liftThrowable(() => JSON.stringify(turn.items))())
   // An integer of that length may be more than a double holds.
@@ -131,8 +129,7 @@ export const save = (session: SavedSession, growth: Growth | null = null): Saved
   const { bytes: items, places } = blockOf(parts)
   const turns = session.turns.map((turn, at) => {
     const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
-    const [itemsFrom, itemsEnd] = places[at] ?? [0, 0]
-    return { id, rootTurnId, itemsView, status, error, startedAt, completedAt, durationMs, itemsFrom, itemsEnd }
+    return { id, rootTurnId, itemsView, status, error, startedAt, completedAt, durationMs, ...places[at] }
   })
   const remembered = Object.fromEntries(Object.entries(session.settings).filter(([, value]) => value !== undefined))
   const { name, preview, usage } = session
@@ -152,16 +149,15 @@ export const load = ({ items, text }: SavedText): LoadedSession | null => {
   const meta = saved === null || !isRecord(saved.payload) ? null : Option.getOrNull(fromPayload(saved.payload))
   if (saved === null || meta === null || !Array.isArray(savedTurns)) return null
   const turns: Array<Turn> = []
-  let end = 0
+  let from = 0
   for (const turn of savedTurns) {
     if (!isSavedTurn(turn)) return null
-    const { itemsEnd, itemsFrom } = turn
-    if (itemsFrom < end || itemsEnd < itemsFrom || itemsEnd > items.length) return null
-    turns.push(lazily(turn, items.subarray(itemsFrom, itemsEnd)))
-    end = itemsEnd
+    const { end, itemsEnd, itemsFrom } = turn
+    if (itemsFrom <= from || itemsEnd < itemsFrom || end <= itemsEnd || end > items.length) return null
+    turns.push(lazily(turn, { items: items.subarray(itemsFrom, itemsEnd), whole: items.subarray(from, end) }))
+    from = end
   }
-  if (!endsBlock(turns.at(-1), items.subarray(end))) return null
-  keepBlock(turns, items)
+  if (from !== items.length) return null
   const { growth, name, preview, settings, usage } = saved
   return { session: { meta, settings, preview, name, usage, turns }, growth }
 }

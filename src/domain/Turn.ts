@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import { TurnId } from "./Ids.ts"
-import { printedItems } from "./PrintedText.ts"
+import { printedTurn } from "./PrintedText.ts"
 import { ThreadItem } from "./ThreadItem.ts"
 
 /** `inProgress` only while an agent runs it here; a turn found open in a rollout at rest is `interrupted`. */
@@ -57,4 +57,4 @@ export const withItems = (turn: Turn, items: ReadonlyArray<ThreadItem>, itemsVie
 }
 
 const hasUnknownItems = (turn: Turn): boolean =>
-  printedItems(turn) === undefined && turn.items.some((item) => item.type === "unknown")
+  printedTurn(turn) === undefined && turn.items.some((item) => item.type === "unknown")

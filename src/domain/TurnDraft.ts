@@ -9,7 +9,7 @@ import { noTimes } from "./ItemParts.ts"
 import type { Words } from "./LineSkim.ts"
 import type { Passage } from "./LineTable.ts"
 import { type ItemPrinter, itemsOf } from "./PrintedItems.ts"
-import { keepPrinted } from "./PrintedText.ts"
+import { aroundItems, keepPrinted, type PrintedTurn } from "./PrintedText.ts"
 import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
 import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
 
@@ -26,8 +26,11 @@ export interface TurnOpened {
   readonly startedAt: number | null
 }
 
+const encoder = new TextEncoder()
+const nothing: PrintedTurn = { items: new Uint8Array(0), whole: null }
+
 /** A turn whose items are read when they are asked for. */
-export const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => {
+export const lazily = (turn: Omit<Turn, "items">, printed: PrintedTurn): Turn => {
   let items: ReadonlyArray<ThreadItem> | null = null
   // Named one by one: there are thousands, and a rest of fields is copied slowly.
   const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
@@ -35,7 +38,7 @@ export const lazily = (turn: Omit<Turn, "items">, printed: Uint8Array): Turn => 
     id,
     rootTurnId,
     get items() {
-      return (items ??= itemsOf(printed))
+      return (items ??= itemsOf(printed.items))
     },
     itemsView,
     status,
@@ -63,7 +66,8 @@ export class TurnDraft {
   private isOpen = true
   /** Null while they are only printed. */
   private values: Array<ThreadItem> | null = null
-  private printed: Uint8Array = new Uint8Array(0)
+  /** Once it is closed. */
+  private printed: PrintedTurn = nothing
   private printedCount = 0
   private made: Turn | null = null
   /** Where the values are that later lines may replace, by id. */
@@ -79,7 +83,7 @@ export class TurnDraft {
     this.startedAt = opened.startedAt
     this.status = opened.explicit ? "inProgress" : "completed"
     this.printer = printer
-    printer.begin()
+    printer.begin(encoder.encode(aroundItems(this.outside())[0]))
   }
 
   get count(): number {
@@ -90,9 +94,11 @@ export class TurnDraft {
   /** Nothing more is said in it; what is known of it may still change. */
   close(): void {
     if (this.values === null) {
-      this.printed = this.printer.end()
+      const outside = this.outside()
+      this.printed = this.printer.end(encoder.encode(aroundItems(outside)[1]))
       this.printedCount = this.printer.count
-    }
+      this.made = lazily(outside, this.printed)
+    } else this.printer.drop()
     this.isOpen = false
   }
 
@@ -156,16 +162,24 @@ export class TurnDraft {
   }
 
   private make(): Turn {
-    const { completedAt, durationMs, error, id, rootTurnId, startedAt, status, values } = this
-    const end = { itemsView: "full" as const, status, error, startedAt, completedAt, durationMs }
-    return values === null
-      ? lazily({ id, rootTurnId, ...end }, this.isOpen ? this.printer.printed() : this.printed)
-      : { id, rootTurnId, items: this.isOpen ? values.slice() : values, ...end }
+    const { values } = this
+    const outside = this.outside()
+    if (values === null) {
+      // What is printed of the whole turn is good as long as nothing is known otherwise.
+      return lazily(outside, { items: this.isOpen ? this.printer.printed() : this.printed.items, whole: null })
+    }
+    const { id, rootTurnId, ...end } = outside
+    return { id, rootTurnId, items: this.isOpen ? values.slice() : values, ...end }
+  }
+
+  private outside(): Omit<Turn, "items"> {
+    const { completedAt, durationMs, error, id, rootTurnId, startedAt, status } = this
+    return { id, rootTurnId, itemsView: "full", status, error, startedAt, completedAt, durationMs }
   }
 
   // The values of a closed turn may have been handed out: those stay as they were.
   private asValues(): Array<ThreadItem> {
-    if (this.values === null) this.values = itemsOf(this.isOpen ? this.printer.printed() : this.printed).slice()
+    if (this.values === null) this.values = itemsOf(this.isOpen ? this.printer.printed() : this.printed.items).slice()
     else if (!this.isOpen) this.values = this.values.slice()
     return this.values
   }

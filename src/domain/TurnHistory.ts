@@ -92,7 +92,10 @@ export const make = (mode: HistoryMode, firstItem = 1): TurnHistory => {
     if (current === null) return
     current.close()
     if (current.explicit || current.count > 0 || current.sawCompaction) closed.push(current)
-    else dropped.add(current.serial)
+    else {
+      dropped.add(current.serial)
+      printer.drop()
+    }
     current = null
   }
 

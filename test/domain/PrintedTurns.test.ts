@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { printExact } from "../../src/domain/Json.ts"
-import { printedItems } from "../../src/domain/PrintedText.ts"
+import { printedTurn } from "../../src/domain/PrintedText.ts"
 import { printTurns } from "../../src/domain/PrintedTurns.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import { Turn, withItems, withKnownItems } from "../../src/domain/Turn.ts"
@@ -50,7 +50,7 @@ const agrees = (turns: ReadonlyArray<Turn>) => {
     if (pieces === null) {
       const held = what === "one turn" ? turns.slice(0, 1) : turns
       assert.isTrue(
-        held.every((turn) => printedItems(turn) === undefined),
+        held.every((turn) => printedTurn(turn) === undefined),
         what
       )
       continue
@@ -86,7 +86,7 @@ describe("printing turns", () => {
   it("prints what was said without reading it", () => {
     const turns = turnsOf(story(3, 'é 😀 \u0001 "quoted" \\ \u2028'))
     assert.deepStrictEqual(
-      turns.map((turn) => printedItems(turn) !== undefined),
+      turns.map((turn) => printedTurn(turn) !== undefined),
       [false, true, true, true]
     )
     agrees(turns)
@@ -161,7 +161,7 @@ describe("printing turns", () => {
     const bytes = script([...steps, S("T3"), um("three"), am("c")]).build().bytes
     const turns = turnsOf(bytes)
     assert.deepStrictEqual(
-      turns.map((turn) => printedItems(turn) !== undefined),
+      turns.map((turn) => printedTurn(turn) !== undefined),
       [false, true, false, true]
     )
     agrees(turns)
