@@ -1,6 +1,6 @@
 /**
- * Lines filed under turns: a long conversation has hundreds of thousands, so they are kept in columns of 24 bytes a line.
- * What is filed stays; nothing is taken out.
+ * Lines filed under turns: a long conversation has hundreds of thousands, so they are kept in columns of 24 bytes a line,
+ * page by page. What is filed stays; nothing is taken out.
  */
 import type { Looked } from "./LineScanner.ts"
 import type { FiledItems } from "./LineTable.ts"
@@ -26,89 +26,106 @@ const kinds = ["item", "summary", "replacement"] as const
 const FROM_USER = 4
 const FLAG_BITS = 3
 
+/** Lines of a page, and of the first one as long as there are few. */
+const PAGE = 8192
+const FEW = 256
+
+/** So many lines in columns. */
+class Page {
+  readonly room: number
+  readonly serials: Int32Array
+  readonly flags: Int32Array
+  readonly lines: Int32Array
+  readonly lengths: Int32Array
+  readonly offsets: Float64Array
+  constructor(room: number) {
+    this.room = room
+    this.serials = new Int32Array(room)
+    this.flags = new Int32Array(room)
+    this.lines = new Int32Array(room)
+    this.lengths = new Int32Array(room)
+    this.offsets = new Float64Array(room)
+  }
+
+  /** The same lines in a page with more room. */
+  longer(room: number): Page {
+    const page = new Page(room)
+    page.serials.set(this.serials)
+    page.flags.set(this.flags)
+    page.lines.set(this.lines)
+    page.lengths.set(this.lengths)
+    page.offsets.set(this.offsets)
+    return page
+  }
+}
+
 export class FiledLines {
   private size = 0
-  private serials = new Int32Array(256)
-  private flags = new Int32Array(256)
-  private lines = new Int32Array(256)
-  private lengths = new Int32Array(256)
-  private offsets = new Float64Array(256)
+  private readonly pages: Array<Page> = []
+  /** The last of them. */
+  private last = new Page(0)
 
   get length(): number {
     return this.size
   }
 
   push({ at, fromUser, kind, serial }: FiledLine): void {
-    if (this.size === this.serials.length) this.grow()
-    const index = this.size++
-    this.serials[index] = serial ?? -1
-    this.flags[index] = (at.segment << FLAG_BITS) | kinds.indexOf(kind) | (fromUser ? FROM_USER : 0)
-    this.lines[index] = at.line
-    this.lengths[index] = at.length
-    this.offsets[index] = at.offset
+    const flags = (at.segment << FLAG_BITS) | kinds.indexOf(kind) | (fromUser ? FROM_USER : 0)
+    this.put(serial ?? -1, flags, at.line, at.length, at.offset)
   }
 
   /** Files `count` lines that were looked over as items of one turn, of which a user said none. */
   pushItems({ at, line, offset, table }: Looked, count: number, segment: number, serial: TurnSerial | null): void {
-    while (this.size + count > this.serials.length) this.grow()
     const start = offset - table.from(at)
-    const { flags, lengths, lines, offsets, serials } = this
-    let index = this.size
-    for (let next = 0; next < count; next++, index++) {
+    for (let next = 0; next < count; next++) {
       const from = table.from(at + next)
-      serials[index] = serial ?? -1
-      flags[index] = segment << FLAG_BITS
-      lines[index] = line + next
-      lengths[index] = table.to(at + next) - from
-      offsets[index] = start + from
+      this.put(serial ?? -1, segment << FLAG_BITS, line + next, table.to(at + next) - from, start + from)
     }
-    this.size = index
   }
 
   /** Files the items of a passage, all of one turn. */
   pushPassage({ lengths, lines, offsets, users }: FiledItems, segment: number, serial: TurnSerial): void {
-    const count = lines.length
-    while (this.size + count > this.serials.length) this.grow()
-    const from = this.size
-    this.size += count
-    this.serials.fill(serial, from, this.size)
-    this.lines.set(lines, from)
-    this.lengths.set(lengths, from)
-    this.offsets.set(offsets, from)
-    for (let at = 0; at < count; at++) {
-      this.flags[from + at] = (segment << FLAG_BITS) | (users[at] === 1 ? FROM_USER : 0)
+    const ours = segment << FLAG_BITS
+    for (let at = 0; at < lines.length; at++) {
+      const flags = users[at] === 1 ? ours | FROM_USER : ours
+      this.put(serial, flags, lines[at] ?? 0, lengths[at] ?? 0, offsets[at] ?? 0)
     }
   }
 
   at(index: number): FiledLine {
-    const flags = this.flags[index] ?? 0
-    const serial = this.serials[index] ?? -1
+    const page = this.pages[Math.floor(index / PAGE)] ?? this.last
+    const at = index % PAGE
+    const flags = page.flags[at] ?? 0
+    const serial = page.serials[at] ?? -1
     return {
       serial: serial < 0 ? null : serial,
       kind: kinds[flags & 3] ?? "item",
       fromUser: (flags & FROM_USER) !== 0,
       at: {
         segment: flags >> FLAG_BITS,
-        line: this.lines[index] ?? 0,
-        offset: this.offsets[index] ?? 0,
-        length: this.lengths[index] ?? 0
+        line: page.lines[at] ?? 0,
+        offset: page.offsets[at] ?? 0,
+        length: page.lengths[at] ?? 0
       }
     }
   }
 
-  private grow(): void {
-    const size = this.serials.length * 2
-    const longer = (column: Int32Array<ArrayBuffer>) => {
-      const grown = new Int32Array(size)
-      grown.set(column)
-      return grown
-    }
-    const offsets = new Float64Array(size)
-    offsets.set(this.offsets)
-    this.offsets = offsets
-    this.serials = longer(this.serials)
-    this.flags = longer(this.flags)
-    this.lines = longer(this.lines)
-    this.lengths = longer(this.lengths)
+  private put(serial: number, flags: number, line: number, length: number, offset: number): void {
+    const at = this.size % PAGE
+    if (at === this.last.room || at === 0) this.makeRoom(at)
+    const page = this.last
+    page.serials[at] = serial
+    page.flags[at] = flags
+    page.lines[at] = line
+    page.lengths[at] = length
+    page.offsets[at] = offset
+    this.size++
+  }
+
+  // A page that is full stays as it is: a long history is never copied. The first one begins small.
+  private makeRoom(at: number): void {
+    if (at > 0) this.last = this.last.longer(this.last.room * 2)
+    else this.last = new Page(this.pages.length === 0 ? FEW : PAGE)
+    this.pages[Math.floor(this.size / PAGE)] = this.last
   }
 }

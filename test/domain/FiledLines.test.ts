@@ -35,7 +35,10 @@ describe("filed lines", () => {
 
   it.prop(
     "also beyond every step in which room is made",
-    { some: Schema.NonEmptyArray(Filed), count: upTo(1100) },
+    {
+      some: Schema.NonEmptyArray(Filed),
+      count: Schema.Union([upTo(1100), Schema.Int.check(Schema.isBetween({ minimum: 8190, maximum: 16390 }))])
+    },
     ({ count, some }) => {
       const lines = new FiledLines()
       const filed: Array<FiledLine> = []
