@@ -37,7 +37,10 @@ export const OFFSETS: i32 = DETAILS + MOST_LINES * MEMBERS
 export const LINES: i32 = OFFSETS + MOST_LINES * 8
 export const LENGTHS: i32 = LINES + MOST_LINES * 4
 export const USERS: i32 = LENGTHS + MOST_LINES * 4
-/** What a passage comes to: words, and behind them a double, its highest ordinal. */
+/**
+ * What a passage comes to, in words: bytes printed, items, does the last reasoning go on, items filed, the last word, the row of
+ * the last figures (-1); and a double, its highest ordinal.
+ */
 export const PASSAGE: i32 = USERS + MOST_LINES * 4
 export const PASSAGE_BYTES: i32 = 64
 /** Pieces that items are printed with: first where each begins and ends, then their bytes. */

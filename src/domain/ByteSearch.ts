@@ -49,5 +49,11 @@ const native = (bytes: Uint8Array): Searchable => {
 /** A view of the bytes to search in. */
 export const searchable: (bytes: Uint8Array) => Searchable = typeof Buffer === "function" ? native : plain
 
+/** The bytes that base64 text tells. */
+export const bytesOfBase64 = (text: string): Uint8Array<ArrayBuffer> =>
+  typeof Buffer === "function"
+    ? new Uint8Array(Buffer.from(text, "base64"))
+    : Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+
 /** {@link searchable} without the platform's help: what it must agree with. */
 export const searchablePlainly = plain

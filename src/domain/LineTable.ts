@@ -7,6 +7,7 @@
  * and the same. Measured in docs/performance.md, "Reading".
  */
 import { Option } from "effect"
+import { bytesOfBase64 } from "./ByteSearch.ts"
 import { kernelPieces } from "./ItemPieces.ts"
 import { lineKernel } from "./LineKernel.ts"
 
@@ -82,6 +83,16 @@ const DETAIL = 5
 /** In doubles. */
 const ORDINAL = 3
 
+// What a passage comes to, in words.
+const PRINTED = 0
+const ADDED = 1
+const REASONS = 2
+const FILED = 3
+const LAST_WORD = 4
+const COUNTED = 5
+/** In doubles. */
+const HIGHEST = 3
+
 const NEWLINE = 0x0a
 const pageBytes = 65_536
 /** Bytes that may be looked at behind a line's end. */
@@ -124,12 +135,7 @@ interface Kernel {
 
 declare const WebAssembly: Platform | undefined
 
-const compile = Option.liftThrowable((platform: Platform) => {
-  const text = atob(lineKernel)
-  const bytes = new Uint8Array(text.length)
-  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at)
-  return new platform.Module(bytes)
-})
+const compile = Option.liftThrowable((platform: Platform) => new platform.Module(bytesOfBase64(lineKernel)))
 
 /** Pages of everything that lies before the bytes. */
 const tablePages = 22
@@ -307,27 +313,26 @@ export class LineTable {
     const { kernel } = this
     const { items, nextItem, reasons } = before
     const lines = kernel.takePassage(at, count, this.laid, nextItem, items, reasons ? 1 : 0, line, offset)
-    const result = kernel.PASSAGE.value / 4
-    const [length = 0, added = 0, isReasoning = 0, filed = 0, word = 0, counted = -1] = this.words.subarray(
-      result,
-      result + 6
-    )
+    const sum = (at: number) => this.words[kernel.PASSAGE.value / 4 + at] ?? 0
+    const filed = sum(FILED)
+    const counted = sum(COUNTED)
+    const printed = kernel.PRINTED.value
     const column = ({ value }: Address) => this.words.subarray(value / 4, value / 4 + filed)
     const offsets = kernel.OFFSETS.value / 8
     return {
       lines,
-      printed: this.bytes.subarray(kernel.PRINTED.value, kernel.PRINTED.value + length),
-      items: added,
-      isReasoning: isReasoning === 1,
+      printed: this.bytes.subarray(printed, printed + sum(PRINTED)),
+      items: sum(ADDED),
+      isReasoning: sum(REASONS) === 1,
       filed: {
         offsets: this.doubles.subarray(offsets, offsets + filed),
         lines: column(kernel.LINES),
         lengths: column(kernel.LENGTHS),
         users: column(kernel.USERS)
       },
-      lastWord: lastWords[word] ?? null,
+      lastWord: lastWords[sum(LAST_WORD)] ?? null,
       counts: counted < 0 ? null : this.counts(counted),
-      ordinal: this.doubles[kernel.PASSAGE.value / 8 + 3] ?? -1
+      ordinal: this.doubles[kernel.PASSAGE.value / 8 + HIGHEST] ?? -1
     }
   }
 }

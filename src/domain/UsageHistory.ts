@@ -24,9 +24,34 @@ export interface UsageHistory {
   readonly result: (turns: TurnHistory) => RestoredUsage | null
 }
 
+const COUNTS = WINDOW_AT + 1
+
 interface Recorded {
   readonly serial: TurnSerial | null
-  readonly info: TokenUsageInfo
+  /** Made when it is asked for: of thousands of turns the last one's is. */
+  readonly info: () => TokenUsageInfo
+}
+
+/** Figures of one turn after the other, as they were skimmed. */
+class KeptCounts {
+  private rows: Counts = new Float64Array(COUNTS * 4)
+  private size = 0
+
+  /** Keeps a copy; its number. */
+  push(counts: Counts): number {
+    const at = this.size * COUNTS
+    if (at === this.rows.length) {
+      const longer = new Float64Array(this.rows.length * 2)
+      longer.set(this.rows)
+      this.rows = longer
+    }
+    this.rows.set(counts, at)
+    return this.size++
+  }
+
+  at(number: number): Counts {
+    return this.rows.subarray(number * COUNTS, (number + 1) * COUNTS)
+  }
 }
 
 /** The counters of a record, as everything else names them. */
@@ -51,6 +76,17 @@ const usageAt = (counts: Counts, at: number): TokenUsage => {
   }
 }
 
+const infoAt = (counts: Counts, isEstimated: boolean): TokenUsageInfo => {
+  const window = counts[WINDOW_AT] ?? -1
+  const last = usageAt(counts, LAST_AT)
+  return {
+    total: usageAt(counts, 0),
+    last,
+    modelContextWindow: window < 0 ? null : BigInt(window),
+    estimated: { total: isEstimated, last: isEstimate(last) }
+  }
+}
+
 /** An empty ledger of the thread that `meta` begins. */
 export const make = (meta: SessionMeta): UsageHistory => {
   // One record per turn is enough: only the last of each can become the last that survives.
@@ -64,11 +100,10 @@ export const make = (meta: SessionMeta): UsageHistory => {
   let skimmedBy: TurnSerial | null = null
   let isSkimmed = false
 
-  const file = (serial: TurnSerial | null, total: TokenUsage, last: TokenUsage, window: bigint | null) => {
-    latest = {
-      serial,
-      info: { total, last, modelContextWindow: window, estimated: { total: estimatedTotal, last: isEstimate(last) } }
-    }
+  const kept = new KeptCounts()
+
+  const file = (serial: TurnSerial | null, info: Recorded["info"]) => {
+    latest = { serial, info }
     if (records.at(-1)?.serial === serial) records.pop()
     records.push(latest)
   }
@@ -76,10 +111,10 @@ export const make = (meta: SessionMeta): UsageHistory => {
   const settle = () => {
     if (!isSkimmed) return
     isSkimmed = false
-    const window = skimmed[WINDOW_AT] ?? -1
-    const total = usageAt(skimmed, 0)
-    if (!own) inherited = total
-    file(skimmedBy, total, usageAt(skimmed, LAST_AT), window < 0 ? null : BigInt(window))
+    if (!own) inherited = usageAt(skimmed, 0)
+    const number = kept.push(skimmed)
+    const isEstimated = estimatedTotal
+    file(skimmedBy, () => infoAt(kept.at(number), isEstimated))
   }
 
   const record = (event: EventOf<"token_count">, turns: TurnHistory) => {
@@ -92,13 +127,17 @@ export const make = (meta: SessionMeta): UsageHistory => {
     // After a fork reverted turns of its own, part of what it carries over is its own.
     if (!own && event.carried_over !== meta.id) inherited = total
     if (typeof event.carried_over === "string") return carryOver(total)
-    file(turns.activeTurn(), total, counters(info.last_token_usage), info.model_context_window ?? null)
+    const last = counters(info.last_token_usage)
+    const estimated = { total: estimatedTotal, last: isEstimate(last) }
+    const recorded = { total, last, modelContextWindow: info.model_context_window ?? null, estimated }
+    file(turns.activeTurn(), () => recorded)
   }
 
   /** A revert left out what some of it was spent on: the total is as before, everything else as recorded. */
   const carryOver = (total: TokenUsage) => {
     const none = { last: zero, modelContextWindow: null, estimated: { total: false, last: false } }
-    latest = { serial: latest?.serial ?? null, info: { ...(latest?.info ?? none), total } }
+    const carried = { ...(latest?.info() ?? none), total }
+    latest = { serial: latest?.serial ?? null, info: () => carried }
   }
 
   return {
@@ -126,13 +165,10 @@ export const make = (meta: SessionMeta): UsageHistory => {
       settle()
       if (latest === null) return null
       const surviving = records.findLast((entry) => entry.serial === null || turns.survives(entry.serial))
-      const source = surviving ?? latest
+      const { total } = latest.info()
+      const source = (surviving ?? latest).info()
       return {
-        info: {
-          ...source.info,
-          total: latest.info.total,
-          estimated: { total: estimatedTotal, last: source.info.estimated.last }
-        },
+        info: { ...source, total, estimated: { total: estimatedTotal, last: source.estimated.last } },
         owner: surviving === undefined ? null : owner(surviving.serial, turns.turns()),
         inherited: meta.forkedFromId === null ? null : inherited
       }
