@@ -22,24 +22,12 @@ export const keepPrinted = (turn: object, printed: PrintedTurn): void => {
   printedOf.set(turn, printed)
 }
 
-// It cannot stand inside a string: there its quotes would be escaped.
-const noItems = ',"items":[],"itemsView":'
-const itemsAt = noItems.indexOf("]")
+/** A turn as JSON up to its items, */
+export const beforeItems = ({ id, rootTurnId }: Pick<Turn, "id" | "rootTurnId">): string =>
+  `${JSON.stringify({ id, rootTurnId }).slice(0, -1)},"items":[`
 
-/** A turn without its items as JSON, cut where they belong. */
-export const aroundItems = (turn: Omit<Turn, "items">): readonly [before: string, after: string] => {
-  const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
-  const text = JSON.stringify({
-    id,
-    rootTurnId,
-    items: [],
-    itemsView,
-    status,
-    error,
-    startedAt,
-    completedAt,
-    durationMs
-  })
-  const at = text.indexOf(noItems) + itemsAt
-  return [text.slice(0, at), text.slice(at)]
+/** and from there on. */
+export const afterItems = (turn: Omit<Turn, "id" | "rootTurnId" | "items">): string => {
+  const { completedAt, durationMs, error, itemsView, startedAt, status } = turn
+  return `],${JSON.stringify({ itemsView, status, error, startedAt, completedAt, durationMs }).slice(1)}`
 }

@@ -5,7 +5,7 @@
  */
 import { isRecord } from "./Json.ts"
 import type { Turn } from "./Turn.ts"
-import { aroundItems, printedTurn } from "./PrintedText.ts"
+import { afterItems, beforeItems, printedTurn } from "./PrintedText.ts"
 
 /** Bytes of a piece, unless a single turn has more. */
 const pieceBytes = 256 * 1024
@@ -75,10 +75,9 @@ class Pieces {
 }
 
 const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
-  const [before, after] = aroundItems(turn)
-  pieces.add(before)
+  pieces.add(beforeItems(turn))
   pieces.addBytes(items)
-  pieces.add(after)
+  pieces.add(afterItems(turn))
 }
 
 /** Turns as one block of JSON, each with a comma in front, and where in it each is. */
@@ -105,10 +104,9 @@ export const blockOf = (turns: ReadonlyArray<readonly [turn: Turn, items: Uint8A
     return size
   }
   for (const [turn, items] of turns) {
-    const [before, after] = aroundItems(turn)
-    const itemsFrom = add(encoder.encode(`,${before}`))
+    const itemsFrom = add(encoder.encode(`,${beforeItems(turn)}`))
     const itemsEnd = add(items)
-    places.push({ itemsFrom, itemsEnd, end: add(encoder.encode(after)) })
+    places.push({ itemsFrom, itemsEnd, end: add(encoder.encode(afterItems(turn))) })
   }
   const bytes = new Uint8Array(size)
   let end = 0

@@ -9,7 +9,7 @@ import { noTimes } from "./ItemParts.ts"
 import type { Words } from "./LineSkim.ts"
 import type { Passage } from "./LineTable.ts"
 import { type ItemPrinter, itemsOf } from "./PrintedItems.ts"
-import { aroundItems, keepPrinted, type PrintedTurn } from "./PrintedText.ts"
+import { afterItems, beforeItems, keepPrinted, type PrintedTurn } from "./PrintedText.ts"
 import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
 import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
 
@@ -83,7 +83,7 @@ export class TurnDraft {
     this.startedAt = opened.startedAt
     this.status = opened.explicit ? "inProgress" : "completed"
     this.printer = printer
-    printer.begin(encoder.encode(aroundItems(this.outside())[0]))
+    printer.begin(encoder.encode(beforeItems(this)))
   }
 
   get count(): number {
@@ -95,7 +95,7 @@ export class TurnDraft {
   close(): void {
     if (this.values === null) {
       const outside = this.outside()
-      this.printed = this.printer.end(encoder.encode(aroundItems(outside)[1]))
+      this.printed = this.printer.end(encoder.encode(afterItems(outside)))
       this.printedCount = this.printer.count
       this.made = lazily(outside, this.printed)
     } else this.printer.drop()
