@@ -2,8 +2,6 @@
  * Remembers what a turn is as JSON, beside the turn: whoever prints the turn takes it from here, and nobody else has to
  * know of it.
  */
-import type { Turn } from "./Turn.ts"
-
 /** A turn as JSON, as far as it is at hand. */
 export interface PrintedTurn {
   /** Its items, separated by commas. None of them is of an unknown kind. */
@@ -20,14 +18,4 @@ export const printedTurn = (turn: object): PrintedTurn | undefined => printedOf.
 /** Keeps what a turn is as JSON, for as long as there is the turn. */
 export const keepPrinted = (turn: object, printed: PrintedTurn): void => {
   printedOf.set(turn, printed)
-}
-
-/** A turn as JSON up to its items, */
-export const beforeItems = ({ id, rootTurnId }: Pick<Turn, "id" | "rootTurnId">): string =>
-  `${JSON.stringify({ id, rootTurnId }).slice(0, -1)},"items":[`
-
-/** and from there on. */
-export const afterItems = (turn: Omit<Turn, "id" | "rootTurnId" | "items">): string => {
-  const { completedAt, durationMs, error, itemsView, startedAt, status } = turn
-  return `],${JSON.stringify({ itemsView, status, error, startedAt, completedAt, durationMs }).slice(1)}`
 }

@@ -5,7 +5,8 @@
  */
 import { isRecord } from "./Json.ts"
 import type { Turn } from "./Turn.ts"
-import { afterItems, beforeItems, printedTurn } from "./PrintedText.ts"
+import { printedTurn } from "./PrintedText.ts"
+import { afterItems, beforeItems } from "./TurnText.ts"
 
 /** Bytes of a piece, unless a single turn has more. */
 const pieceBytes = 256 * 1024

@@ -9,9 +9,10 @@ import { noTimes } from "./ItemParts.ts"
 import type { Words } from "./LineSkim.ts"
 import type { Passage } from "./LineTable.ts"
 import { type ItemPrinter, itemsOf } from "./PrintedItems.ts"
-import { afterItems, beforeItems, keepPrinted, type PrintedTurn } from "./PrintedText.ts"
+import { keepPrinted, type PrintedTurn } from "./PrintedText.ts"
 import type { ReasoningItem, ThreadItem } from "./ThreadItem.ts"
 import type { Turn, TurnError, TurnStatus } from "./Turn.ts"
+import { afterItems, beforeItems } from "./TurnText.ts"
 
 /** Counts turns in the order in which they opened; identifies one however its id repeats. */
 export type TurnSerial = number

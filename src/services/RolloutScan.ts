@@ -6,15 +6,14 @@
  * came, and the bytes before that place, by which it sees that what it read is still there.
  */
 import { Effect, Stream } from "effect"
-import { makeLineScanner, type RawLine } from "../domain/LineScanner.ts"
+import { makeLineScanner, type RawLine, type Skim } from "../domain/LineScanner.ts"
 import { messageText, spoken } from "../domain/Said.ts"
-import * as PersistedSettings from "../domain/PersistedSettings.ts"
 import { readLine, type RolloutLine } from "../domain/RolloutLine.ts"
 import { collapse } from "../domain/SearchText.ts"
-import { restated, type SessionMeta } from "../domain/SessionMeta.ts"
 import type { Thread } from "../domain/Thread.ts"
-import type { SettingsSource } from "../domain/ThreadSettings.ts"
-import type { ShownSettings, ThreadFacts } from "./ThreadEntries.ts"
+import { makeFactsFold } from "./FactsFold.ts"
+import * as CatalogLine from "./CatalogLine.ts"
+import type { ThreadFacts } from "./ThreadEntries.ts"
 
 /** How far a rollout is read. */
 export interface ScanMark {
@@ -36,34 +35,25 @@ export interface ScanStart extends Scanned {
   readonly threadId: string
 }
 
-const maxLineBytes = 16 * 1024 * 1024
+/** The longest line that is read. */
+export const maxLineBytes = 16 * 1024 * 1024
 /** Characters of one text that can be searched. */
 const maxTextLength = 256 * 1024
 const guardBytes = 96
-const latin1 = new TextDecoder("latin1")
 
-const headBytes = 160
-const head =
-  /^\{"timestamp":"[^"\\]{1,40}",(?:"ordinal":\d{1,15},)?"type":"([a-z_]+)","payload":\{(?:"type":"([a-z_]+)")?/
-const factual: ReadonlySet<string> = new Set(["thread_name_updated", "thread_settings_applied"])
-const telling: ReadonlySet<string> = new Set([...factual, "user_message", "agent_message", "item_completed"])
-const otherLines: ReadonlySet<string> = new Set(["response_item", "compacted", "world_state"])
-
-/** Is a line, by its head, neither about the thread nor one of these events? What comes after its head does not matter. */
-const isOther = (bytes: Uint8Array, events: ReadonlySet<string>): boolean => {
-  const match = head.exec(latin1.decode(bytes.subarray(0, headBytes)))
-  if (match === null) return false
-  const [, type = "", inner] = match
-  return type === "event_msg" ? inner !== undefined && !events.has(inner) : otherLines.has(type)
+/** Bytes as Latin-1, few of them: a decoder takes ten times as long for these. */
+const latin1 = (bytes: Uint8Array): string => {
+  const text: unknown = Reflect.apply(String.fromCharCode, undefined, bytes)
+  return String(text)
 }
 
-const nothing: ScanMark = { offset: 0, guard: "" }
+/** The mark of a reading that cannot be gone on from. */
+export const nothing: ScanMark = { offset: 0, guard: "" }
 
-const shownSettings = ({ cwd, model, modelProvider, reasoningEffort }: SettingsSource): ShownSettings => ({
-  model,
-  modelProvider,
-  cwd,
-  reasoningEffort
+/** How far a reading came that ended with the whole line before `offset`; `bytes` end there. */
+export const markAt = (offset: number, bytes: Uint8Array): ScanMark => ({
+  offset,
+  guard: latin1(bytes.subarray(Math.max(0, bytes.length - guardBytes)))
 })
 
 /** What was said in a line, by the user or the agent; null when nothing was. */
@@ -98,62 +88,56 @@ type Words = "event" | "item" | "none"
 const makePass = (from: ScanStart | null, take: Words) => {
   const scanner = makeLineScanner(maxLineBytes)
   const begin = from?.mark.offset ?? 0
-  let facts: ThreadFacts | null = from?.facts ?? null
-  let settings: SettingsSource = facts?.settings ?? {}
-  let threadId: string | null = from?.threadId ?? null
+  const fold = makeFactsFold(from)
   let events = 0
   let texts: Array<string> = []
-  const wanted = take === "none" ? factual : telling
   let position = 0
   let whole = begin
   let torn = false
   let same = true
   let tail = ""
 
-  const describe = (meta: SessionMeta) => {
-    if (facts === null) {
-      threadId = meta.id
-      settings = PersistedSettings.initial(meta)
-      facts = { git: meta.git, settings: {}, name: null }
-    } else if (meta.id === threadId) {
-      facts = { ...facts, git: restated({ ...meta, git: facts.git }, meta).git }
-    }
-  }
-
   const visit = (raw: RawLine) => {
     if (raw.end === "") torn = true
     else whole = begin + raw.offset + raw.length + raw.end.length
-    if (take !== "item" && raw.bytes !== null && isOther(raw.bytes, wanted)) return
     const { line } = readLine(raw)
     if (line === null) return
-    const { record } = line
-    if (record._tag === "SessionMeta") describe(record.meta)
-    settings = PersistedSettings.step(settings, line)
-    if (record._tag === "Event" && record.event.type === "thread_name_updated") {
-      const { thread_id, thread_name } = record.event
-      // A fork's copy of its source's name is not its own.
-      if (facts !== null && thread_id === threadId) facts = { ...facts, name: thread_name ?? null }
-    }
+    fold.step(line)
     const words = take === "none" ? null : saidIn(line)
     if (words === null || words.text === "") return
     if (words.by === "event") events++
     if (words.by === take) texts.push(collapse(words.text.slice(0, maxTextLength)))
   }
 
+  /** Takes the lines that cannot count. */
+  const skim: Skim | undefined =
+    take === "item"
+      ? undefined
+      : ({ at, bytes, offset, table }) => {
+          const from = table.from(at)
+          const to = table.to(at)
+          const kind = CatalogLine.kindOf(bytes, from, to)
+          const isSkipped =
+            kind === CatalogLine.other || kind === CatalogLine.item || (kind === CatalogLine.words && take === "none")
+          if (!isSkipped) return 0
+          whole = begin + offset + to - from + 1
+          return 1
+        }
+
   return {
     /** False when there is no use in reading on. */
     push: (chunk: Uint8Array): boolean => {
       const at = position
       position += chunk.length
-      tail = (tail + latin1.decode(chunk.subarray(Math.max(0, chunk.length - guardBytes)))).slice(-guardBytes)
+      tail = (tail + latin1(chunk.subarray(Math.max(0, chunk.length - guardBytes)))).slice(-guardBytes)
       if (position < begin) return true
       if (at < begin) {
-        const read = latin1.decode(chunk.subarray(Math.max(0, begin - at - guardBytes), begin - at))
+        const read = latin1(chunk.subarray(Math.max(0, begin - at - guardBytes), begin - at))
         const held = from?.mark.guard ?? ""
         const overlap = Math.min(read.length, held.length)
         same = read.slice(read.length - overlap) === held.slice(held.length - overlap)
       }
-      if (same) scanner.push(chunk.subarray(Math.max(0, begin - at)), visit)
+      if (same) scanner.push(chunk.subarray(Math.max(0, begin - at)), visit, skim)
       return same
     },
     /** The texts since the last time. */
@@ -169,7 +153,7 @@ const makePass = (from: ScanStart | null, take: Words) => {
       // A last line without its end may yet go on: the next reading cannot go on behind it.
       const mark = torn || take === "item" || whole !== position ? nothing : { offset: whole, guard: tail }
       return {
-        scanned: { mark, facts: facts === null ? null : { ...facts, settings: shownSettings(settings) } },
+        scanned: { mark, facts: fold.facts() },
         events
       }
     }

@@ -9,7 +9,7 @@
 import { Effect, Stream } from "effect"
 import { makeLineScanner, type RawLine } from "../domain/LineScanner.ts"
 import * as PersistedSettings from "../domain/PersistedSettings.ts"
-import { readLine } from "../domain/RolloutLine.ts"
+import { readLine, type RolloutLine } from "../domain/RolloutLine.ts"
 import { spoken } from "../domain/Said.ts"
 import { type HistoryBase, restated, type SessionMeta } from "../domain/SessionMeta.ts"
 import type { SettingsSource } from "../domain/ThreadSettings.ts"
@@ -41,60 +41,109 @@ export interface ThreadHead {
   readonly final: boolean
 }
 
-/** Reads a rollout's head, piece by piece. */
-const makeHeadReader = () => {
-  const scanner = makeLineScanner(maxLineBytes)
+/** A head while its lines are read, in order, until one says that it was enough. */
+export interface HeadFold {
+  /** A line that ends at `end`; null for one that is not understood. True when it is the last that counts. */
+  readonly step: (line: RolloutLine | null, end: number) => boolean
+  /** Would a message of the model's conversation change anything? Nothing, once an event has told the same. */
+  readonly wantsItem: () => boolean
+  /** An item of the model's conversation, read only if no event tells what the user said. True as with `step`. */
+  readonly defer: (read: () => RolloutLine | null, end: number) => boolean
+  /** The head; null when the rollout has no usable `session_meta`. */
+  readonly finish: () => RolloutHead | null
+}
+
+type Said = NonNullable<RolloutHead["said"]>
+
+const isEmpty = (said: Said | null): boolean => said === null || said.text === ""
+
+/** A fold at the beginning of a rollout. */
+export const makeHeadFold = (): HeadFold => {
   let meta: SessionMeta | null = null
   let settings: SettingsSource = {}
-  let event: RolloutHead["said"] = null
-  let item: RolloutHead["said"] = null
-  let done = false
+  let event: Said | null = null
+  /** What items tell, in order, as far as it has been read. */
+  const items: Array<Said | (() => RolloutLine | null)> = []
 
-  const visit = (raw: RawLine) => {
-    if (done) return
-    const { line } = readLine(raw)
-    done = raw.offset + raw.length >= headLimit
-    if (line === null) return
-    if (line.record._tag === "SessionMeta") {
-      if (meta === null) settings = PersistedSettings.initial(line.record.meta)
-      meta = meta === null ? line.record.meta : restated(meta, line.record.meta)
+  const itemsSaid = () => {
+    let first: Said | null = null
+    for (const item of items) {
+      const line = typeof item === "function" ? item() : null
+      const words = line === null ? null : spoken(line)
+      const said =
+        typeof item === "object" ? item : words === null ? null : { text: words.text, ordinal: line?.ordinal ?? null }
+      if (said !== null && isEmpty(first)) first = said
+      if (!isEmpty(first)) break
     }
-    settings = PersistedSettings.step(settings, line)
-    const words = spoken(line)
-    if (words === null) return
-    const said = { text: words.text, ordinal: line.ordinal }
-    if (words.by === "item") item = item === null || item.text === "" ? said : item
-    else if (event === null || event.text === "") event = said
-    if (event !== null && event.text !== "" && meta !== null) done = true
+    return first
   }
 
   return {
-    /** True when enough was read. */
-    push: (chunk: Uint8Array): boolean => {
-      scanner.push(chunk, visit)
-      return done
+    step: (line, end) => {
+      const isLast = end >= headLimit
+      if (line === null) return isLast
+      if (line.record._tag === "SessionMeta") {
+        if (meta === null) settings = PersistedSettings.initial(line.record.meta)
+        meta = meta === null ? line.record.meta : restated(meta, line.record.meta)
+      }
+      settings = PersistedSettings.step(settings, line)
+      const words = spoken(line)
+      if (words === null) return isLast
+      const said = { text: words.text, ordinal: line.ordinal }
+      if (words.by === "item") items.push(said)
+      else if (isEmpty(event)) event = said
+      return isLast || (!isEmpty(event) && meta !== null)
     },
-    /** The head; null when the rollout has no usable `session_meta`. */
-    finish: (): RolloutHead | null => {
-      scanner.finish(visit)
-      const told = event === null || event.text === ""
-      const said = told && meta?.historyMode !== "paginated" ? (item ?? event) : event
-      return meta === null ? null : { meta, settings, said }
+    wantsItem: () => isEmpty(event),
+    defer: (read, end) => {
+      items.push(read)
+      return end >= headLimit
+    },
+    finish: () => {
+      if (meta === null) return null
+      const said = isEmpty(event) && meta.historyMode !== "paginated" ? (itemsSaid() ?? event) : event
+      return { meta, settings, said }
     }
   }
+}
+
+const newline = 0x0a
+
+/** When the session in a rollout's first line began, in Unix milliseconds; null when only the whole head can tell. */
+export const beganAt = (bytes: Uint8Array): number | null => {
+  const length = bytes.indexOf(newline)
+  if (length < 0) return null
+  const { line } = readLine({ line: 1, offset: 0, length, end: "\n", bytes: bytes.subarray(0, length) })
+  const time = line?.record._tag === "SessionMeta" ? Date.parse(line.record.meta.timestamp) : Number.NaN
+  return Number.isNaN(time) ? null : time
 }
 
 const readRolloutHead = <E>(bytes: Stream.Stream<Uint8Array, E>): Effect.Effect<RolloutHead | null, E> =>
   Effect.suspend(() => {
-    const reader = makeHeadReader()
-    return bytes.pipe(Stream.takeUntil(reader.push), Stream.runDrain, Effect.map(reader.finish))
+    const scanner = makeLineScanner(maxLineBytes)
+    const fold = makeHeadFold()
+    let done = false
+    const visit = (raw: RawLine) => {
+      if (!done) done = fold.step(readLine(raw).line, raw.offset + raw.length)
+    }
+    return bytes.pipe(
+      Stream.takeUntil((chunk) => {
+        scanner.push(chunk, visit)
+        return done
+      }),
+      Stream.runDrain,
+      Effect.map(() => {
+        scanner.finish(visit)
+        return fold.finish()
+      })
+    )
   })
 
-/** The head in a rollout's first bytes, which may be all of them; undefined when more has to be read. */
-export const headIn = (bytes: Uint8Array, whole: boolean): RolloutHead | null | undefined => {
-  const reader = makeHeadReader()
-  return reader.push(bytes) || whole ? reader.finish() : undefined
-}
+/** The head of a thread that lives in one rollout; null when its history goes on from others. */
+export const headAlone = ({ meta, said, settings }: RolloutHead): ThreadHead | null =>
+  meta.historyBase === null
+    ? { meta: { ...meta, payload: {} }, settings, preview: said?.text ?? null, final: true }
+    : null
 
 /** Reads a thread's head, following a paginated history to where it began; null when the rollout holds no session. */
 export const readThreadHead = (

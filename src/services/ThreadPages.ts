@@ -99,6 +99,16 @@ export const hasTerm = (
     term === "" || preview.toLowerCase().includes(term) || (name?.toLowerCase().includes(term) ?? false)
 }
 
+/** Does the query mean every thread whose kind, sub-agents being of one, is among {@link kindsOfQuery}? */
+export const meansAll = (query: ThreadQuery): boolean =>
+  (query.modelProviders ?? []).length === 0 &&
+  (query.cwd ?? []).length === 0 &&
+  (query.searchTerm ?? "") === "" &&
+  query.parentThreadId === null &&
+  query.ancestorThreadId === null &&
+  query.excludedThreadIds.length === 0 &&
+  (kindsOfQuery(query) ?? []).every((kind) => kind === "subAgent" || !kind.startsWith("subAgent"))
+
 /** Is a thread one of those that the query means? */
 export const matches = (query: ThreadQuery, parents: ReadonlyMap<string, string>): ((thread: Thread) => boolean) => {
   const among = <A>(values: ReadonlyArray<A> | null): ReadonlySet<A> | null =>

@@ -167,10 +167,14 @@ const make = Effect.fnUntraced(function* ({
     return { threadId, path: at.path, archived: at.archived, segmentId: name?.segmentId ?? null }
   })
 
-  const current = (threads: RolloutTree, archived: boolean) =>
-    Array.from(threads.values(), currentRolloutFile).flatMap((file) =>
-      file !== undefined && file.archived === archived ? [toRef(file)] : []
-    )
+  const current = (threads: RolloutTree, archived: boolean) => {
+    const refs: Array<RolloutRef> = []
+    for (const files of threads.values()) {
+      const file = currentRolloutFile(files)
+      if (file?.archived === archived) refs.push(toRef(file))
+    }
+    return refs
+  }
 
   const list = ({ archived }: { readonly archived: boolean }) =>
     Stream.fromIterableEffect(Effect.map(tree, (threads) => current(threads, archived)))
@@ -178,6 +182,7 @@ const make = Effect.fnUntraced(function* ({
   const surveyed = makeSurvey()
   const survey = Effect.fn("RolloutStore.survey")(function* ({ archived }: { readonly archived: boolean }) {
     const threads = yield* tree
+    yield* Effect.yieldNow
     return surveyed.of(threads, archived, () => current(threads, archived))
   })
 

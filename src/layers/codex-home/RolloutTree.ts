@@ -35,7 +35,7 @@ interface Folder {
 
 const settlingMillis = 2000
 /** Folders looked at before somebody else may go on: a few milliseconds. */
-const foldersAtOnce = 256
+const foldersAtOnce = 32
 
 /** What the operating system says; undefined when it says no. */
 const orNothing = <A>(ask: () => A): A | undefined => {
@@ -122,19 +122,21 @@ export const makeRolloutTree = ({
     if (!changed && linked.length === 0 && !hasLinked && found.size === known.size) return tree
     known = found
     hasLinked = linked.length > 0
-    tree = byThread([...Array.from(found.values(), (folder) => folder.files).flat(), ...linked])
+    tree = byThread(found.values(), linked)
     return tree
   })
 
   return coalesced(scan)
 }
 
-const byThread = (files: ReadonlyArray<RolloutFile>): RolloutTree => {
+const byThread = (folders: Iterable<Folder>, linked: ReadonlyArray<RolloutFile>): RolloutTree => {
   const threads = new Map<ThreadId, Array<RolloutFile>>()
-  for (const file of files) {
+  const add = (file: RolloutFile) => {
     const known = threads.get(file.name.threadId)
     if (known === undefined) threads.set(file.name.threadId, [file])
     else known.push(file)
   }
+  for (const { files } of folders) for (const file of files) add(file)
+  for (const file of linked) add(file)
   return threads
 }

@@ -50,6 +50,8 @@ interface Current {
 }
 
 const memory = ":memory:"
+/** Pages, of 4 KiB, in the log of changes before they go into the database. */
+const logPages = 8192
 
 /** Tells files apart; undefined when there is none. */
 const identityOf = (path: string): string | undefined => {
@@ -91,6 +93,9 @@ const openFile = (path: string): Effect.Effect<Connection, SqliteFailure> =>
     return open(path, (sql) => {
       sql.get("PRAGMA journal_mode = WAL")
       sql.run("PRAGMA synchronous = NORMAL")
+      // A checkpoint waits for the disk, and everybody waits for it: ten thousand new rows go without. The last one to
+      // close the file makes one in any case.
+      sql.get(`PRAGMA wal_autocheckpoint = ${logPages}`)
       const version = versionOf(sql)
       if (version > schemaVersion) {
         throw new SqliteFailure({
@@ -105,7 +110,7 @@ const openFile = (path: string): Effect.Effect<Connection, SqliteFailure> =>
           detail: `it is of version ${version}, older than ${schemaVersion}`
         })
       }
-      create(sql)
+      if (version < schemaVersion) create(sql)
     })
   })
 

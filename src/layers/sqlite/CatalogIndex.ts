@@ -9,22 +9,28 @@ import { Clock, Effect, Semaphore } from "effect"
 import { entryOf } from "../../services/ThreadEntries.ts"
 import { pagingMillis } from "../../services/ThreadCatalog.ts"
 import type { RolloutStoreError } from "../../services/ThreadError.ts"
-import { factsIn } from "../../services/RolloutScan.ts"
-import type { RolloutRef, RolloutStore } from "../../services/RolloutStore.ts"
+import type { Scanned } from "../../services/RolloutScan.ts"
+import { type RolloutSummary, summaryIn } from "../../services/RolloutSummary.ts"
+import type { RolloutPeek, RolloutRef, RolloutStat, RolloutStore } from "../../services/RolloutStore.ts"
 import { stampIn } from "../../services/RolloutStamp.ts"
-import { headIn, readThreadHead } from "../../services/ThreadHead.ts"
+import { beganAt, headAlone, readThreadHead, type ThreadHead } from "../../services/ThreadHead.ts"
 import type { ThreadQuery } from "../../services/ThreadQuery.ts"
-import type { CatalogDatabase } from "./CatalogDatabase.ts"
-import * as CatalogRows from "./CatalogRows.ts"
-import * as SaidRows from "./SaidRows.ts"
+import type * as CatalogRows from "./CatalogRows.ts"
+import type { CatalogTable } from "./CatalogTable.ts"
 import type { SqliteFailure } from "./Sqlite.ts"
 
-/** Rollouts open at once. */
+/** Rollouts open at once, where they are read as streams. */
 export const openFiles = 8
-/** Rollouts read between two looks at whether somebody waits. */
-const batchSize = 32
+/** Rollouts read in one go, a tenth of a millisecond each, before somebody else may go on. */
+const sliceSize = 16
+/** Rollouts read between two looks at whether somebody waits for a list. */
+const batchSize = 64
+/** Rollouts that are read for a page before it is looked at again. */
+export const lastBatch = 1024
+/** Names looked at in one go: some milliseconds. */
+const noticedAtOnce = 2048
 /** Files looked at between two looks at whether somebody waits. */
-const sweepSize = 256
+const sweepSize = 128
 /** A name's time is local; the farthest time zones are this far from Greenwich, and an hour. */
 const zoneMillis = 15 * 3_600_000
 
@@ -43,7 +49,24 @@ interface Pending {
   readonly stamp: string | null
   /** Null when nobody has looked. */
   readonly updated: number | null
+  /** When its thread began, where somebody has looked for that alone. */
+  began: number | null
 }
+
+/** What a look at a rollout's bytes tells. */
+interface Looked extends RolloutSummary {
+  readonly stat: RolloutStat
+}
+
+const lookAt = ({ bytes, stat, whole }: RolloutPeek): Looked => ({ stat, ...summaryIn(bytes, whole) })
+
+const readRollout = (
+  ref: RolloutRef,
+  stat: RolloutStat,
+  version: string,
+  head: ThreadHead | null,
+  scanned: Scanned | null
+): CatalogRows.ReadRollout => ({ ref, stat, version, entry: entryOf(ref, stat, head), scanned })
 
 /** What has to be read in an order. */
 interface Sorted {
@@ -86,32 +109,20 @@ const side = (archived: boolean): Side => ({
   lookedAt: null
 })
 
-/** The index over a store, in a database. What it returns is used by one at a time: take `alone` around it. */
-export const makeCatalogIndex = (store: RolloutStore["Service"], database: CatalogDatabase["Service"]) => {
+/** The index over a store, in a table. What it returns is used by one at a time: take `alone` around it. */
+export const makeCatalogIndex = (store: RolloutStore["Service"], table: CatalogTable) => {
   const sides = { active: side(false), archive: side(true) }
-  let known = new Map<string, CatalogRows.Known>()
-  let generation = -1
-  let dataVersion = -1
   const lock = Semaphore.makeUnsafe(1)
 
   /** Is the database the one that was known, and did only this process write to it? Else what is in it is looked at again. */
   const ready = Effect.gen(function* () {
-    const now = yield* database.generation
-    const { found, version } = yield* database.use((sql) => {
-      const version = CatalogRows.dataVersion(sql)
-      const same = now === generation && version === dataVersion
-      return { version, found: same ? known : CatalogRows.known(sql) }
-    })
-    if (found === known) return
-    const other = now !== generation
-    known = found
-    generation = now
-    dataVersion = version
+    const found = yield* table.ready
+    if (found === "same") return
     for (const each of [sides.active, sides.archive]) {
       each.lookedAt = null
       each.refs = []
       each.sweeping = null
-      if (other) {
+      if (found === "other") {
         each.pending.clear()
         each.sweptAt = null
       }
@@ -120,29 +131,30 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
 
   const note = (at: Side, ref: RolloutRef, updated: number | null) => {
     at.sorted = null
-    at.pending.set(ref.path, { ref, stamp: stampIn(ref.path), updated })
+    at.pending.set(ref.path, { ref, stamp: stampIn(ref.path), updated, began: null })
   }
 
-  const forgetGone = (paths: ReadonlyArray<string>) =>
-    paths.length === 0
-      ? Effect.void
-      : Effect.map(
-          database.transaction((sql) => SaidRows.removeRollouts(sql, paths)),
-          () => paths.forEach((path) => known.delete(path))
-        )
+  /** What is not among these paths goes. */
+  const forget = (at: Side, paths: ReadonlyMap<string, RolloutRef>) => {
+    for (const path of at.pending.keys()) if (!paths.has(path)) at.pending.delete(path)
+    const gone: Array<string> = []
+    for (const [path, row] of table.known()) if (row.archived === at.archived && !paths.has(path)) gone.push(path)
+    return table.remove(gone)
+  }
 
   /** Looks at the folders: what is new has to be read, what is gone goes. */
   const look = Effect.fnUntraced(function* (at: Side) {
     const now = yield* Clock.currentTimeMillis
     const refs = yield* store.survey({ archived: at.archived })
     if (refs !== at.refs) {
-      const paths = new Map(refs.map((ref) => [ref.path, ref]))
-      for (const path of at.pending.keys()) if (!paths.has(path)) at.pending.delete(path)
-      const gone = Array.from(known)
-        .filter(([path, row]) => row.archived === at.archived && !paths.has(path))
-        .map(([path]) => path)
-      yield* forgetGone(gone)
-      for (const ref of refs) if (!known.has(ref.path) && !at.pending.has(ref.path)) note(at, ref, null)
+      const known = table.known()
+      const paths = new Map<string, RolloutRef>()
+      for (const ref of refs) {
+        paths.set(ref.path, ref)
+        if (!known.has(ref.path) && !at.pending.has(ref.path)) note(at, ref, null)
+        if (paths.size % noticedAtOnce === 0) yield* Effect.yieldNow
+      }
+      yield* forget(at, paths)
       at.refs = refs
       at.byPath = paths
     }
@@ -155,7 +167,7 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     let changed = 0
     for (const [index, ref] of refs.entries()) {
       const stat = stats[index] ?? null
-      const row = known.get(ref.path)
+      const row = table.known().get(ref.path)
       if (stat === null || (row !== undefined && row.version === stat.version && row.version !== "")) continue
       note(at, ref, stat.modifiedAt)
       changed++
@@ -178,7 +190,7 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     // What was never read has to be read in any case.
     yield* check(
       at,
-      some.filter(({ path }) => known.has(path))
+      some.filter(({ path }) => table.known().has(path))
     )
     if (sweeping.next < sweeping.refs.length) return true
     at.sweeping = null
@@ -186,44 +198,46 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     return false
   })
 
-  const read = (ref: RolloutRef) =>
+  /** A rollout with its stat, its head and what it says, whichever of these are known already. */
+  const readRest = (ref: RolloutRef, looked: Looked | null) =>
     Effect.gen(function* () {
-      const peeked = yield* store.peek(ref, ({ bytes, stat, whole }) => ({
-        stat,
-        own: headIn(bytes, whole),
-        scanned: whole ? factsIn(bytes) : null
-      }))
-      const stat = peeked?.stat ?? (yield* store.stat(ref))
-      const head = yield* Effect.catch(readThreadHead(store, ref, peeked?.own), (error) =>
+      const stat = looked?.stat ?? (yield* store.stat(ref))
+      const head = yield* Effect.catch(readThreadHead(store, ref, looked?.head), (error) =>
         Effect.as(Effect.logDebug("rollout not listed", error), undefined)
       )
       // A base that is missing may appear, and what cannot be read now may be readable later.
       const version = head === undefined || head?.final === false ? "" : stat.version
-      return [{ ref, stat, version, entry: entryOf(ref, stat, head ?? null), scanned: peeked?.scanned ?? null }]
-    }).pipe(Effect.orElseSucceed((): ReadonlyArray<CatalogRows.ReadRollout> => []))
+      return readRollout(ref, stat, version, head ?? null, looked?.scanned ?? null)
+    }).pipe(Effect.orElseSucceed(() => null))
 
-  /** Reads rollouts, and writes what they say in one transaction. */
+  /** Reads rollouts one after the other; null for one that cannot be. Nearly all are read by a look at their bytes. */
+  const readAll = Effect.fnUntraced(function* (batch: ReadonlyArray<RolloutRef>) {
+    const rollouts: Array<CatalogRows.ReadRollout> = []
+    for (const [number, ref] of batch.entries()) {
+      const looked = yield* store.peek(ref, lookAt)
+      const head = looked?.head ?? null
+      const alone = head === null ? null : headAlone(head)
+      const read =
+        looked === null || alone === null
+          ? yield* readRest(ref, looked)
+          : readRollout(ref, looked.stat, looked.stat.version, alone, looked.scanned)
+      if (read !== null) rollouts.push(read)
+      if (number % sliceSize === sliceSize - 1) yield* Effect.yieldNow
+    }
+    return rollouts
+  })
+
+  /** Reads rollouts, and keeps what they say. */
   const take = Effect.fnUntraced(function* (at: Side, batch: ReadonlyArray<RolloutRef>) {
-    const rollouts = (yield* Effect.forEach(batch, read, { concurrency: openFiles })).flat()
+    const rollouts = yield* readAll(batch)
     const there = new Set(rollouts.map(({ ref }) => ref.path))
-    yield* database.transaction((sql) => {
-      CatalogRows.put(sql, rollouts)
-      SaidRows.removeRollouts(
-        sql,
-        batch.flatMap((ref) => (there.has(ref.path) ? [] : [ref.path]))
-      )
-    })
-    for (const ref of batch) {
-      at.pending.delete(ref.path)
-      known.delete(ref.path)
-    }
-    for (const { entry, ref, version } of rollouts) {
-      known.set(ref.path, { archived: ref.archived, listed: entry !== null, version })
-    }
+    yield* table.put(rollouts)
+    yield* table.remove(batch.flatMap(({ path }) => (there.has(path) ? [] : [path])))
+    for (const ref of batch) at.pending.delete(ref.path)
   })
 
   const timeOf = (pending: Pending, { sortKey }: Order) =>
-    sortKey === "created_at" ? namedTime(pending.stamp) : pending.updated
+    sortKey === "created_at" ? (pending.began ?? namedTime(pending.stamp)) : pending.updated
 
   /** What had to be read when it was last put in this order: first whose time nobody knows, then by time. */
   const sorted = (at: Side, order: Order): Sorted => {
@@ -244,7 +258,7 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
   const precedes = (pending: Pending, order: Order, time: number): boolean => {
     const own = timeOf(pending, order)
     if (own === null) return true
-    const slack = order.sortKey === "created_at" ? zoneMillis : 0
+    const slack = order.sortKey === "created_at" && pending.began === null ? zoneMillis : 0
     return order.sortDirection === "asc" ? own - slack <= time : own + slack >= time
   }
 
@@ -265,10 +279,47 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     for (let number = list.from; number < list.pending.length; number++) {
       const pending = list.pending[number]
       if (pending === undefined || isRead(pending) || except.has(pending.ref.path)) continue
-      if (found.length === count || (until !== null && !precedes(pending, order, until))) break
+      if (found.length === count) break
+      if (until !== null && !precedes(pending, order, until)) {
+        // Those behind it that nobody has looked at may be of any time in half a day.
+        if (pending.began !== null) continue
+        break
+      }
       found.push(pending.ref)
     }
     return found
+  }
+
+  /**
+   * {@link unread}, without those whose first line shows that they do not come before that time: a name tells it to the
+   * zone, and half a day's rollouts would be read for nothing.
+   */
+  const needed = Effect.fnUntraced(function* (
+    at: Side,
+    order: Order,
+    until: number | null,
+    count: number,
+    except: ReadonlySet<string>
+  ) {
+    const looked = new Set<Pending>()
+    for (;;) {
+      const named = unread(at, order, until, count, except)
+      if (until === null || order.sortKey !== "created_at") return named
+      const undated = named
+        .flatMap(({ path }) => at.pending.get(path) ?? [])
+        .filter((pending) => pending.began === null && !looked.has(pending))
+      if (undated.length === 0) return named
+      for (const pending of undated) {
+        looked.add(pending)
+        pending.began = yield* store.peek(pending.ref, ({ bytes }) => beganAt(bytes))
+      }
+    }
+  })
+
+  /** What a first page of `count` threads needs of a catalog that knows nothing; nothing of another. */
+  const firstOf = (at: Side, order: Order, count: number): ReadonlyArray<RolloutRef> => {
+    if (table.known().size > 0) return []
+    return unread(at, order, null, count)
   }
 
   const refsAt = (at: Side, paths: Iterable<string>): ReadonlyArray<RolloutRef> =>
@@ -283,9 +334,11 @@ export const makeCatalogIndex = (store: RolloutStore["Service"], database: Catal
     sweepOn,
     take,
     unread,
+    needed,
+    firstOf,
     refsAt,
     /** Rollouts that are known and not listed: something may have been said in them. */
-    unlisted: (at: Side) => at.refs.filter((ref) => known.get(ref.path)?.listed === false),
+    unlisted: (at: Side) => at.refs.filter((ref) => table.known().get(ref.path)?.listed === false),
     isRecent: (at: number | null) =>
       Effect.map(Clock.currentTimeMillis, (now) => at !== null && now - at <= pagingMillis),
     alone: lock.withPermits(1),

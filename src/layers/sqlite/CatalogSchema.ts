@@ -5,11 +5,11 @@
 import type { Sql } from "./Sqlite.ts"
 
 /** Raised with every change of a table, or of what is written into one. */
-export const schemaVersion = 5
+export const schemaVersion = 6
 
 const tables: ReadonlyArray<string> = [
   // One row per current rollout. `version`: the file's size, times and identity when its head was read. `body`: the
-  // `Thread` of a listed one, and `sum` its sum. `facts`, `said`: what later lines say, and how far it was read, each with its version.
+  // rest of a listed one's `Thread`, and `sum` its sum. `facts`, `said`: what later lines say, and how far it was read, each with its version.
   `CREATE TABLE rollout (
     id INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,

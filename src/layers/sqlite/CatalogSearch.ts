@@ -31,6 +31,8 @@ export interface SearchTools {
   readonly database: CatalogDatabase["Service"]
   readonly index: CatalogIndex
   readonly drain: (at: Side) => Effect.Effect<void, IndexError>
+  /** Sees to it that all rows are in the database. */
+  readonly settle: Effect.Effect<void, SqliteFailure>
   readonly detailed: (
     at: Side,
     found: ReadonlyArray<CatalogRows.ListedRow>,
@@ -168,6 +170,7 @@ export const makeCatalogSearch = (tools: SearchTools) => {
         yield* index.sweep(at)
       }
       yield* tools.drain(at)
+      yield* tools.settle
     }).pipe(index.alone)
 
     const generation = yield* database.generation

@@ -30,7 +30,7 @@ const candidate = (row: Row): Candidate => ({
   version: String(row["version"]),
   time: Number(row["time"]),
   current: row["version"] !== "" && row["said_version"] === row["version"],
-  scanned: row["said_version"] === null ? null : scanIn(row, "said"),
+  scanned: row["said_version"] === null ? null : scanIn(row["said"]),
   written: typeof row["said"] === "string" ? row["said"] : null
 })
 

@@ -14,17 +14,31 @@ import { shownInFull, ThreadCatalog } from "../../services/ThreadCatalog.ts"
 import { withEnd } from "../../services/ThreadEnd.ts"
 import { shown } from "../../services/ThreadEntries.ts"
 import { RolloutStoreError } from "../../services/ThreadError.ts"
-import { cut, hasTerm, kindsOfQuery, matches, pageSize, parseCursor, type Place } from "../../services/ThreadPages.ts"
+import {
+  cut,
+  hasTerm,
+  kindsOfQuery,
+  matches,
+  meansAll,
+  pageSize,
+  parseCursor,
+  type Place
+} from "../../services/ThreadPages.ts"
 import type { ThreadQuery, ThreadSearch } from "../../services/ThreadQuery.ts"
 import { CatalogDatabase, catalogFile } from "./CatalogDatabase.ts"
-import { makeCatalogIndex, openFiles, type Side } from "./CatalogIndex.ts"
-import * as CatalogRows from "./CatalogRows.ts"
+import { lastBatch, makeCatalogIndex, openFiles, type Side } from "./CatalogIndex.ts"
+import type * as CatalogRows from "./CatalogRows.ts"
 import { makeCatalogSearch } from "./CatalogSearch.ts"
+import { makeCatalogTable } from "./CatalogTable.ts"
 import { isSqliteFailure, type SqliteFailure } from "./Sqlite.ts"
 
-/** Batches that a page reads before it looks whether it is complete: more each time. */
+/** Rollouts that a page reads at first before it looks whether it is complete: more each time. */
 const firstBatch = 32
-const lastBatch = 1024
+/** Rollouts that a further page reads, if it has to read any. */
+const aheadSize = 128
+
+/** How long a catalog that was empty is not written after it was filled. */
+const quiet = "500 millis"
 
 const peekWhole = ({ bytes, whole }: RolloutPeek) => (whole ? factsIn(bytes) : null)
 
@@ -33,8 +47,10 @@ const make = Effect.gen(function* () {
   const { cwd } = yield* ServerConfig
   const database = yield* CatalogDatabase
   const scope = yield* Scope.Scope
-  const index = makeCatalogIndex(store, database)
+  const table = makeCatalogTable(database)
+  const index = makeCatalogIndex(store, table)
   let filling = false
+  let settling = false
 
   const names = Effect.catch(store.names, (error) =>
     Effect.as(Effect.logWarning("threads are listed without their names", error), new Map<string, string>())
@@ -64,10 +80,26 @@ const make = Effect.gen(function* () {
         return true
       }).pipe(index.alone)
       while (yield* surviving(step)) yield* Effect.yieldNow
+      yield* settleLater
     }).pipe(
       Effect.catch((error) => Effect.logDebug("the catalog is not filled", error)),
       Effect.ensuring(Effect.sync(() => void (filling = false)))
     )
+
+  /** Writes what was read of an empty catalog's rollouts, once nobody has waited for a while. */
+  const settleLater = Effect.suspend(() => {
+    if (settling) return Effect.void
+    settling = true
+    const settle = Effect.gen(function* () {
+      yield* Effect.sleep(quiet)
+      while (yield* surviving(index.alone(table.settleSome))) yield* Effect.yieldNow
+    }).pipe(
+      Effect.catch((error) => Effect.logDebug("the catalog is not written", error)),
+      Effect.ensuring(Effect.sync(() => void (settling = false)))
+    )
+    return Effect.asVoid(Effect.forkIn(settle, scope))
+  })
+  yield* Scope.addFinalizer(scope, Effect.ignore(table.settle))
 
   const fillLater = (at: Side) =>
     Effect.suspend(() => {
@@ -84,6 +116,19 @@ const make = Effect.gen(function* () {
     kinds: kindsOfQuery(query)
   })
 
+  const filterOf = (
+    query: ThreadQuery,
+    parents: ReadonlyMap<string, string>,
+    named: ReadonlyMap<string, string>
+  ): CatalogRows.Filter => {
+    const isWanted = matches(query, parents)
+    const saysSo = hasTerm(query)
+    return {
+      may: query.searchTerm === null ? null : ({ preview, threadId }) => saysSo(preview, named.get(threadId) ?? null),
+      matches: ({ thread }) => isWanted(shown(thread, { facts: null, name: named.get(thread.id), cwd }))
+    }
+  }
+
   /** The page's rows and one more, right as of the last look. */
   const rows = Effect.fnUntraced(function* (
     at: Side,
@@ -93,22 +138,13 @@ const make = Effect.gen(function* () {
     verify: boolean
   ) {
     const wanted = pageSize(query.limit) + 1
-    const parents =
-      query.ancestorThreadId === null ? new Map<string, string>() : yield* database.use(CatalogRows.parents)
-    const isWanted = matches(query, parents)
-    const saysSo = hasTerm(query)
+    const parents = query.ancestorThreadId === null ? new Map<string, string>() : yield* table.parents
+    const filter = meansAll(query) ? null : filterOf(query, parents, named)
     const seen = new Set<string>()
     let size = firstBatch
+    if (after === null) yield* index.take(at, index.firstOf(at, query, wanted))
     for (;;) {
-      const found = yield* database.use((sql) =>
-        CatalogRows.select(
-          sql,
-          selection(query, after),
-          wanted,
-          query.searchTerm === null ? null : ({ preview, threadId }) => saysSo(preview, named.get(threadId) ?? null),
-          ({ thread }) => isWanted(shown(thread, { facts: null, name: named.get(thread.id), cwd }))
-        )
-      )
+      const found = yield* table.select(selection(query, after), wanted, filter)
       // What is shown must be as the files are now; each file is read once for that.
       const shownPaths = new Set(found.map((row) => row.path).filter((path) => !seen.has(path)))
       if (verify) yield* index.check(at, index.refsAt(at, shownPaths))
@@ -116,9 +152,15 @@ const make = Effect.gen(function* () {
       for (const path of shownPaths) seen.add(path)
       const end = found.length === wanted ? found.at(-1) : undefined
       const endTime = end === undefined ? null : query.sortKey === "created_at" ? end.createdAt : end.updatedAt
+      const needed =
+        after === null
+          ? yield* index.needed(at, query, endTime, size, seen)
+          : index.unread(at, query, endTime, size, seen)
+      // Whoever asks for further pages asks for the next one too: what that needs is read with it.
+      const isEnough = after === null || needed.length === 0 || needed.length >= aheadSize
       const batch = [
         ...stale.flatMap((row) => at.byPath.get(row.path) ?? []),
-        ...index.unread(at, query, endTime, size, seen)
+        ...(isEnough ? needed : index.unread(at, query, null, aheadSize, seen))
       ]
       if (batch.length === 0) return found
       for (const { path } of batch) seen.add(path)
@@ -136,7 +178,7 @@ const make = Effect.gen(function* () {
     const scan = (row: CatalogRows.ListedRow) =>
       Effect.suspend(() => {
         const ref = at.byPath.get(row.path)
-        if (ref === undefined || row.current || row.version === "") return Effect.succeed([])
+        if (ref === undefined || row.version === "") return Effect.succeed([])
         const before = row.scanned()
         if (row.size - (before?.mark.offset ?? 0) > shownInFull) return Effect.succeed([])
         const from = before === null ? null : { ...before, threadId: ref.threadId }
@@ -144,25 +186,27 @@ const make = Effect.gen(function* () {
         const scanned = Effect.filterOrElse(whole, Predicate.isNotNull, () => scanFacts(store.read(ref), from))
         return Effect.map(scanned, (scanned) => [{ row, scanned }])
       }).pipe(Effect.catch((error) => Effect.as(Effect.logDebug("only the head of a rollout is shown", error), [])))
-    const scans = (yield* Effect.forEach(found, scan, { concurrency: openFiles })).flat()
-    if (scans.length > 0) {
-      yield* database.transaction((sql) => {
-        for (const { row, scanned } of scans) CatalogRows.putFacts(sql, row.path, row.thread, row.version, scanned)
-      })
-    }
+    const behind = found.filter((row) => !row.current)
+    const scans = (yield* Effect.forEach(behind, scan, { concurrency: openFiles })).flat()
+    yield* table.putFacts(scans)
     const fresh = new Map(scans.map(({ row, scanned }) => [row.path, scanned]))
+    const nameOf = (thread: Thread) => named.get(thread.id) ?? thread.name ?? undefined
     const full = Effect.fnUntraced(function* (row: CatalogRows.ListedRow) {
-      const facts = row.current ? null : ((fresh.get(row.path) ?? row.scanned())?.facts ?? null)
-      const ref = row.current || fresh.has(row.path) ? undefined : at.byPath.get(row.path)
+      const facts = (fresh.get(row.path) ?? row.scanned())?.facts ?? null
+      const ref = fresh.has(row.path) ? undefined : at.byPath.get(row.path)
       const before: Thread = { ...row.thread, gitInfo: facts === null ? row.thread.gitInfo : facts.git }
       const thread = ref === undefined ? before : yield* withEnd(store, ref, before)
       return shown(thread, {
         facts: facts === null ? null : { ...facts, git: thread.gitInfo },
-        name: named.get(thread.id) ?? thread.name ?? undefined,
+        name: nameOf(thread),
         cwd
       })
     })
-    return yield* Effect.forEach(found, full)
+    const threads: Array<Thread> = []
+    for (const row of found) {
+      threads.push(row.current ? shown(row.thread, { facts: null, name: nameOf(row.thread), cwd }) : yield* full(row))
+    }
+    return threads
   })
 
   /** Looks at the disk as far as a page needs it. */
@@ -200,10 +244,11 @@ const make = Effect.gen(function* () {
     }).pipe(index.alone)
     const answer = yield* surviving(page)
     if (here.pending.size > 0 || !(yield* index.isRecent(here.sweptAt))) yield* fillLater(here)
+    else if (table.isUnsettled()) yield* settleLater
     return answer
   })
 
-  const search = makeCatalogSearch({ store, database, index, drain, detailed, names, selection })
+  const search = makeCatalogSearch({ store, database, index, settle: table.settle, drain, detailed, names, selection })
 
   return ThreadCatalog.of({
     list,
