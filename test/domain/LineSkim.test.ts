@@ -3,13 +3,22 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { printExact } from "../../src/domain/Json.ts"
 import { LineKind, LineTable } from "../../src/domain/LineTable.ts"
+import { printTurns } from "../../src/domain/PrintedTurns.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
+import type { Turn } from "../../src/domain/Turn.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { am, bytesOf, metaOf, rawLines, rb, readLines, S, script, U, um } from "../support/Script.ts"
 import { Line, linesOf, skimInto } from "../support/SkimLines.ts"
 
 type Mode = "legacy" | "paginated"
+
+/** The turns as a client is sent them: in pieces, where they are at hand as JSON. */
+const sent = (turns: ReadonlyArray<Turn>): unknown => {
+  const pieces = printTurns({ turns }, printExact)
+  return JSON.parse(pieces === null ? printExact({ turns }) : Buffer.concat(pieces).toString())
+}
 
 /** All that is told, read out once: what is lazy is made. Findings are left out: what is not looked at is not found. */
 const told = (projection: SessionProjection.SessionProjection) => {
@@ -21,6 +30,7 @@ const told = (projection: SessionProjection.SessionProjection) => {
     diagnosticCount: 0,
     context: { base: context.base, entries: context.entries },
     turns: turns.map(({ turn, ...opened }) => ({ ...opened, turn: { ...turn, items: turn.items } })),
+    sent: sent(turns.map(({ turn }) => turn)),
     nextItemId: projection.nextItemId(),
     meta: projection.meta()
   }
@@ -171,6 +181,11 @@ describe("skimming one line", () => {
       event("agent_reasoning", '"text":"because"').replace('"type"', '"ordinal":07,"type"')
     ],
     ["a message of white space only", event("user_message", '"message":" \\n\\t ","images":[],"local_images":[]')],
+    ["a turn without a name", event("task_started", '"turn_id":"","started_at":1772359200')],
+    [
+      "somebody who approves and has no name",
+      lineOf("turn_context", context.replace('"model"', '"approvals_reviewer":5,"model"'))
+    ],
     ["an error at the end of a turn", event("task_complete", '"turn_id":"T1","error":{"message":"no"}')],
     ["a context without a summary", lineOf("turn_context", context.replace(',"summary":"auto"', ""))],
     [
@@ -202,6 +217,38 @@ describe("skimming one line", () => {
     },
     { arbitrary: { runs: 1500 } }
   )
+
+  it("sees what changes between turns that run under the same settings", () => {
+    const by = (reviewer: string) =>
+      lineOf("turn_context", context.replace('"model"', `"approvals_reviewer":"${reviewer}","model"`))
+    const settings = event(
+      "thread_settings_applied",
+      '"thread_settings":{"model":"other","cwd":"/other","approval_policy":"never"}'
+    )
+    for (const lines of [
+      [by("user"), by("auto_review")],
+      [by("user"), by("user"), by("auto_review"), by("user")],
+      [by("user"), settings, by("user")],
+      [context, settings].map((line, at) => (at === 0 ? lineOf("turn_context", line) : line)),
+      [lineOf("turn_context", context), settings, lineOf("turn_context", context)]
+    ]) {
+      agree(Uint8Array.from([...linesOf(begun), ...bytesOf(`${lines.join("\n")}\n`)]))
+    }
+  })
+
+  it("counts from 0", () => {
+    const numbered = (ordinal: number, line: string) => line.replace('"type"', `"ordinal":${ordinal},"type"`)
+    const first = event("task_started", '"turn_id":"T1","started_at":1772359200')
+    const said = event("user_message", '"message":"go on now","client_id":"c-1"')
+    for (const lines of [
+      [numbered(0, first), numbered(1, said)],
+      [numbered(0, said), numbered(1, first)]
+    ]) {
+      for (const mode of ["legacy", "paginated"] as const) {
+        agree(Uint8Array.from([...linesOf([]), ...bytesOf(`${lines.join("\n")}\n`)]), mode)
+      }
+    }
+  })
 
   it("leaves nothing behind for the next one", () => {
     const six = event("token_count", `"info":${figures.replace('"output', '"cache_write_input_tokens":7,"output')}`)

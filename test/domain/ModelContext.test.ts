@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isRecord, type JsonRecord } from "../../src/domain/Json.ts"
 import { complete } from "../../src/domain/ModelContext.ts"
+import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import {
   abort,
   aitem,
@@ -14,6 +15,7 @@ import {
   contextCompacted,
   event,
   item,
+  metaOf,
   type Projected,
   project,
   rb,
@@ -135,6 +137,12 @@ describe("the model sees what the user sees", () => {
       ["rollout-2", "rollout-11"],
       ["u1", "a1", "u3", "a3"]
     ],
+    [
+      "what was put in behind a turn goes with it, though an implied one comes next",
+      [...turn(1), ...turn(2), uitem("i"), rb(1), ...implied(3)],
+      ["T1", "rollout-16"],
+      ["u1", "a1", "u3", "a3"]
+    ],
     ["everything rolled back", [...turn(1), ...turn(2), rb(5)], [], []],
     [
       "instructions before the first turn stay",
@@ -212,6 +220,12 @@ describe("who is waited for", () => {
     ["nobody after an answer told by an event alone", [uitem(), um(), am()], null],
     ["the agent after a tool call", [uitem(), um(), aitem(), am(), call], { turnId: null }],
     [
+      "the agent while it only thinks",
+      [uitem(), um(), item("reasoning", { summary: [], encrypted_content: "x" })],
+      { turnId: null }
+    ],
+    ["nobody while it thinks on after an answer", [...implied(1), item("reasoning", { summary: [] })], null],
+    [
       "nobody after notices that Codex filed under the user's role",
       [...implied(1), uitem("<environment_context>x")],
       null
@@ -260,6 +274,15 @@ describe("the preview", () => {
   })
   it("passes over a message without text", () => {
     assert.strictEqual(previewOf([um(""), um("second")]), "second")
+  })
+  it("is known as soon as an event tells of it, and never before", () => {
+    const lines = readLines(script([uitem("item"), am("agent"), um("event"), um("later")]).build().bytes)
+    const projection = SessionProjection.make(metaOf(lines), "legacy")
+    const told = lines.map((line) => {
+      projection.step(line, 0)
+      return projection.preview()
+    })
+    assert.deepStrictEqual(told, ["", "", "", "event", "event"])
   })
 })
 

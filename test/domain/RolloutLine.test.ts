@@ -15,6 +15,22 @@ const usage = (total: string) => {
   )
 }
 
+/** The members of a turn's context that Codex requires. */
+const contextMembers = {
+  cwd: '"/"',
+  model: '"m"',
+  approval_policy: '"never"',
+  sandbox_policy: '{"type":"read-only"}',
+  summary: '"auto"'
+}
+const turnContext = (members: Readonly<Record<string, string>>) =>
+  line(
+    "turn_context",
+    `{${Object.entries(members)
+      .map(([key, json]) => `"${key}":${json}`)
+      .join(",")}}`
+  )
+
 /** Of one line: what it is, or why it is nothing. */
 const read = (content: string | Uint8Array, at = 0): string => {
   const found = readLines(content)[at]
@@ -52,6 +68,12 @@ describe("lines that are used", () => {
     ["a key called __proto__", `{"__proto__":{"type":"x"},${started.slice(1)}\n`, "task_started"],
     ["the world's state", line("world_state", "{}"), "Ignored"],
     ["an item", line("response_item", '{"type":"reasoning","summary":[]}'), "ResponseItem"],
+    ["a turn's context", turnContext(contextMembers), "TurnContext"],
+    [
+      "one with a profile for a policy",
+      turnContext({ ...contextMembers, sandbox_policy: "null", permission_profile: "{}" }),
+      "TurnContext"
+    ],
     ["a bare item of 2025", '{"type":"message","role":"user","content":[]}', "BareItem"],
     ["a state marker of 2025", '{"record_type":"state"}', "Ignored"]
   ] as const) {
@@ -139,6 +161,13 @@ describe("lines that are not used, and why", () => {
     ["a byte order mark before a later line", `${started}\n\ufeff${started}\n`, "malformed"]
   ] as const) {
     it(what, () => assert.strictEqual(read(content, what.endsWith("later line") ? 1 : 0), expected))
+  }
+
+  for (const member of Object.keys(contextMembers)) {
+    it(`a turn_context without ${member}`, () => {
+      const others = Object.fromEntries(Object.entries(contextMembers).filter(([key]) => key !== member))
+      assert.strictEqual(read(turnContext(others)), "invalidPayload")
+    })
   }
 
   it("a line beyond the limit", () => {

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { printExact } from "../../src/domain/Json.ts"
+import { isRecord, printExact } from "../../src/domain/Json.ts"
 import type { HistoryMode } from "../../src/domain/Thread.ts"
 import { printTurns } from "../../src/domain/PrintedTurns.ts"
 import * as SavedSession from "../../src/domain/SavedSession.ts"
@@ -76,10 +76,56 @@ describe("a session that is kept", () => {
     assert.isNull(SavedSession.save(session))
   })
 
+  it("is none once anything that is known of a turn is of another kind", () => {
+    const saved = SavedSession.save(skimmed(whole.build().bytes, "legacy"))
+    if (saved === null) return assert.fail("nothing was kept")
+    const { session, turns } = JSON.parse(saved.text)
+    assert.isNotNull(SavedSession.load({ ...saved, text: JSON.stringify({ session, turns }) }))
+    for (const key of Object.keys(turns[0])) {
+      for (const value of [{}, "", 0.5, true]) {
+        const text = JSON.stringify({ session, turns: [{ ...turns[0], [key]: value }, ...turns.slice(1)] })
+        const isMoment = ["startedAt", "completedAt", "durationMs"].includes(key) && value === 0.5
+        const isName = key === "rootTurnId" && value === ""
+        const loaded = SavedSession.load({ ...saved, text })
+        assert.strictEqual(loaded !== null, isMoment || isName, `${key}: ${JSON.stringify(value)}`)
+      }
+    }
+  })
+
   it.prop("is none once its text or its items are others", { at: Schema.Natural }, ({ at }) => {
     const saved = SavedSession.save(skimmed(whole.build().bytes, "legacy"))
     if (saved === null) return assert.fail("nothing was kept")
     assert.isNull(SavedSession.load({ ...saved, text: saved.text.slice(0, at % saved.text.length) }))
     assert.isNull(SavedSession.load({ ...saved, items: saved.items.subarray(0, at % saved.items.length) }))
+  })
+
+  const loadedWith = (fields: Readonly<Record<string, unknown>>) => {
+    const saved = SavedSession.save(told(project(whole)))
+    const kept: unknown = saved === null ? null : JSON.parse(saved.text)
+    if (saved === null || !isRecord(kept) || !Array.isArray(kept.turns)) return assert.fail("nothing was kept")
+    const turns = kept.turns.map((turn: unknown, at) => (at === 0 && isRecord(turn) ? { ...turn, ...fields } : turn))
+    return SavedSession.load({ ...saved, text: JSON.stringify({ ...kept, turns }) })
+  }
+
+  for (const [field, others] of [
+    ["id", [null, 5]],
+    ["rootTurnId", [5, {}]],
+    ["itemsView", ["whole", null]],
+    ["status", ["over", null]],
+    ["error", ["no", { message: 5 }]],
+    ["startedAt", ["soon", {}]],
+    ["completedAt", ["soon", {}]],
+    ["durationMs", ["long", {}]],
+    ["itemsEnd", ["9", null, 0.5]]
+  ] as const) {
+    it(`is none with a turn whose ${field} is nothing that was ever kept`, () => {
+      for (const other of others) assert.isNull(loadedWith({ [field]: other }), JSON.stringify(other))
+    })
+  }
+
+  it("is one with a turn that could have been kept so", () => {
+    const turn = { rootTurnId: "t0", status: "failed", error: null, startedAt: 5, completedAt: null, durationMs: 7 }
+    const loaded = loadedWith(turn)?.session.turns[0]
+    assert.deepStrictEqual({ ...loaded, items: [] }, { ...told(project(whole)).turns[0], ...turn, items: [] })
   })
 })

@@ -11,6 +11,7 @@ import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import * as Scripted from "../../src/layers/scripted/ScriptedAgent.ts"
 import type { TurnInput } from "../../src/services/Agent.ts"
 import { RolloutBusy } from "../../src/services/RolloutWriter.ts"
+import { RolloutStoreError } from "../../src/services/ThreadError.ts"
 import { paginated, rollout } from "../../src/testing/RolloutBuilder.ts"
 import * as Fold from "../live/Fold.ts"
 import { connect, isAbout, type LiveClient, type LiveServerOptions, type Message, say, server } from "../live/Server.ts"
@@ -111,6 +112,7 @@ for (const historyMode of ["legacy", "paginated"] as const) {
           const [item, ...others] = turns[1]?.items ?? []
           assert.deepStrictEqual(others, [])
           assert.strictEqual(item?.type, "contextCompaction")
+          assert.strictEqual<unknown>(item?.id, historyMode === "paginated" ? `compaction_${turns[1]?.id}` : "item-3")
           assert.deepStrictEqual<unknown>(
             items.map((one) => (isRecord(one) ? own(one, "id") : null)),
             [item?.id, item?.id]
@@ -203,6 +205,161 @@ describe("a compaction", () => {
       })
     )
   )
+})
+
+describe("items that are put into the conversation", () => {
+  it.effect("are what the model sees next, and nothing that people see", () => {
+    const asked: Array<TurnInput> = []
+    return withServer({ agent: agentThat(asked, []) }, ({ client, files }) =>
+      Effect.gen(function* () {
+        const { id: threadId } = Fold.seenIn(yield* client.ask("thread/start", {}))
+        yield* turn(client, threadId, "one")
+        const items = [userText("by the way"), { type: "reasoning", summary: [] }]
+        yield* client.ask("thread/inject_items", { threadId, items })
+        assert.lengthOf((yield* read(client, threadId)).turns, 1)
+        yield* turn(client, threadId, "two")
+        assert.deepStrictEqual<unknown>(asked[1]?.history.slice(-2), items)
+        assert.deepStrictEqual(yield* flaws(files), [])
+      })
+    )
+  })
+
+  it.effect("are refused together when one of them is none, and it is said which", () => {
+    const asked: Array<TurnInput> = []
+    return withServer({ agent: agentThat(asked, []) }, ({ client }) =>
+      Effect.gen(function* () {
+        const { id: threadId } = Fold.seenIn(yield* client.ask("thread/start", {}))
+        yield* turn(client, threadId, "one")
+        for (const wrong of [{ role: "user" }, "words", null, []]) {
+          const items = [userText("by the way"), wrong]
+          const refused = yield* client.refused("thread/inject_items", { threadId, items })
+          assert.deepInclude(own(refused, "data"), { type: "invalidRequest", field: "items[1]" })
+          assert.include(messageOf(refused), "items[1]")
+        }
+        yield* turn(client, threadId, "two")
+        assert.notInclude(JSON.stringify(asked[1]?.history), "by the way")
+      })
+    )
+  })
+})
+
+describe("a request that is refused", () => {
+  it.effect("is told which part of it was wrong", () => {
+    const source = paginated().turn({ id: "T1" }).build()
+    const legacy = rollout({ createdAt: later }).turn({ id: "T1" }).build()
+    const { threadId } = source
+    return withServer({ files: [source, legacy] }, ({ client }) =>
+      Effect.gen(function* () {
+        for (const file of [source, legacy]) yield* client.ask("thread/resume", { threadId: file.threadId })
+        for (const [method, params, field] of [
+          ["thread/revert", { threadId: legacy.threadId, beforeTurnId: "T1" }, "threadId"],
+          ["thread/revert", { beforeTurnId: "T9" }, "beforeTurnId"],
+          ["thread/metadata/update", { gitInfo: { sha: "a", branch: " " } }, "gitInfo.branch"],
+          ["thread/metadata/update", { gitInfo: {} }, "gitInfo"],
+          ["thread/rollback", { numTurns: 0 }, "numTurns"],
+          ["turn/start", { input: [] }, "input"]
+        ] as const) {
+          const refused = yield* client.refused(method, { threadId, ...params })
+          assert.deepInclude(own(refused, "data"), { type: "invalidRequest", field }, method)
+        }
+      })
+    )
+  })
+})
+
+describe("turns that are taken back", () => {
+  const spent = (total: number) => ({ total: { input: total, total }, last: { input: 100, total: 100 } })
+
+  it.effect("leave a rollout with nothing wrong in it, whatever has to be said again", () => {
+    const source = paginated()
+      .turn({ id: "T1", usage: spent(100) })
+      .build()
+    const { threadId } = source
+    const agent = Scripted.layer([[...Scripted.message("m", ["answer"]), Scripted.usage({ inputTokens: 100n })]])
+    return withServer({ files: [source], agent }, ({ client, files }) =>
+      Effect.gen(function* () {
+        const onBranch = (branch: string) => client.ask("thread/metadata/update", { threadId, gitInfo: { branch } })
+        yield* client.ask("thread/resume", { threadId })
+        yield* onBranch("kept")
+        yield* turn(client, threadId, "two")
+        yield* onBranch("next")
+        const { turns } = yield* read(client, threadId)
+        yield* client.ask("thread/revert", { threadId, beforeTurnId: turns[1]?.id })
+        assert.strictEqual((yield* files.snapshot).size, 2)
+        assert.deepStrictEqual(yield* flaws(files), [])
+        const answer = yield* client.ask("thread/read", { threadId, includeTurns: true })
+        const { thread } = answer
+        assert.include(JSON.stringify(isRecord(thread) && own(thread, "gitInfo")), '"branch":"next"')
+        const reverted = Fold.seenIn(answer)
+        assert.deepStrictEqual([reverted.turns.length, reverted.usage?.tokenUsage.total.totalTokens], [1, 200n])
+      })
+    )
+  })
+
+  it.effect("are told of without figures when nobody is left to whom they belong", () => {
+    const source = rollout()
+      .turn({ id: "T1", usage: spent(100) })
+      .build()
+    const { threadId } = source
+    return withServer({ files: [source] }, ({ client }) =>
+      Effect.gen(function* () {
+        yield* client.ask("thread/resume", { threadId })
+        yield* client.until(isAbout("thread/tokenUsage/updated", threadId))
+        const from = client.log.length
+        yield* client.ask("thread/rollback", { threadId, numTurns: 1 })
+        yield* client.ask("thread/loaded/list", {})
+        assert.deepStrictEqual(methods(client.log.slice(from)), ["thread/reverted"])
+      })
+    )
+  })
+})
+
+describe("a rollout that another process writes to just before it is opened", () => {
+  it.effect("is read again, and then written to", () => {
+    const source = rollout().turn({ id: "T1" }).build()
+    const { path, threadId } = source
+    const theirs = '{"timestamp":"2026-03-01T11:00:00.000Z","type":"event_msg","payload":{"type":"theirs"}}\n'
+    let isFirst = true
+    const store: NonNullable<LiveServerOptions["store"]> = (made, files) => ({
+      ...made,
+      writer: (ref, options) => {
+        const write = made.writer(ref, options)
+        if (!isFirst) return write
+        isFirst = false
+        return Effect.andThen(files.append(path, theirs), write)
+      }
+    })
+    return withServer({ files: [source], store }, ({ client, files }) =>
+      Effect.gen(function* () {
+        yield* client.ask("thread/resume", { threadId })
+        yield* client.ask("thread/metadata/update", { threadId, gitInfo: { branch: "next" } })
+        const [bytes] = (yield* files.snapshot).values()
+        const [own, other] = new TextDecoder().decode(bytes).trimEnd().split("\n").toReversed()
+        assert.include(own, '"branch":"next"')
+        assert.strictEqual(`${other}\n`, theirs)
+      })
+    )
+  })
+})
+
+describe("a rollout that cannot be opened", () => {
+  it.effect("refuses a turn, and says why", () => {
+    const source = rollout().turn({ id: "T1" }).build()
+    const { path, threadId } = source
+    const detail = "too many open files"
+    const store: NonNullable<LiveServerOptions["store"]> = (made) => ({
+      ...made,
+      writer: () => Effect.fail(new RolloutStoreError({ operation: "open", path, detail }))
+    })
+    return withServer({ files: [source], store }, ({ client }) =>
+      Effect.gen(function* () {
+        yield* client.ask("thread/resume", { threadId })
+        const refused = yield* client.refused("turn/start", { threadId, input: say("two") })
+        assert.deepInclude(own(refused, "data"), { type: "threadReadOnly", threadId })
+        assert.include(messageOf(refused), detail)
+      })
+    )
+  })
 })
 
 describe("a rollout that somebody else has open", () => {

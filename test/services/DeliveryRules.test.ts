@@ -108,6 +108,30 @@ describe("subscriptions", () => {
   )
 })
 
+describe("whoever hears of threads that are left", () => {
+  it.effect("hears when the last one leaves, for as long as its own scope lasts", () =>
+    Effect.gen(function* () {
+      const delivery = yield* NotificationDelivery
+      const [one, other] = [yield* delivery.connect(), yield* delivery.connect()]
+      const scope = yield* Scope.make()
+      const left: Array<ThreadId> = []
+      yield* Scope.provide(
+        delivery.whenLeft((threadId) => void left.push(threadId)),
+        scope
+      )
+      for (const client of [one, other]) yield* delivery.subscribe(client, here)
+      yield* delivery.unsubscribe(one, here)
+      assert.deepStrictEqual(left, [])
+      yield* delivery.unsubscribe(other, here)
+      assert.deepStrictEqual(left, [here])
+      yield* delivery.subscribe(one, elsewhere)
+      yield* Scope.close(scope, Exit.void)
+      yield* delivery.unsubscribe(one, elsewhere)
+      assert.deepStrictEqual(left, [here])
+    }).pipe(Effect.scoped, Effect.provide(NotificationDelivery.layer))
+  )
+})
+
 describe("a broadcast", () => {
   it.effect("reaches who has shaken hands, unless it opted out of it", () =>
     Effect.gen(function* () {

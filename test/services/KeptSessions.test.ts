@@ -7,18 +7,24 @@ import { Effect, FileSystem, Layer } from "effect"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { TestClock } from "effect/testing"
-import { MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
+import { edgeBytes } from "../../src/domain/GrownSession.ts"
+import * as SavedSession from "../../src/domain/SavedSession.ts"
+import { layerWith, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import { CatalogDatabase } from "../../src/layers/sqlite/CatalogDatabase.ts"
 import * as SqliteCheckpoints from "../../src/layers/sqlite/SqliteCheckpoints.ts"
-import { Checkpoints } from "../../src/services/Checkpoints.ts"
+import { type Checkpoint, Checkpoints } from "../../src/services/Checkpoints.ts"
+import * as KeptSessions from "../../src/services/KeptSessions.ts"
+import { RolloutParser } from "../../src/services/RolloutParser.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import { Threads } from "../../src/services/Threads.ts"
+import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { am, C, item, rb, S, script, type Step, U, um } from "../support/Script.ts"
 import { server } from "../support/TestServer.ts"
 
 const padding = item("function_call_output", { call_id: "c", output: "x".repeat(400_000) })
-const big = script([S("t1"), um("hello"), padding, padding, padding, padding, am("hi"), U(7), C("t1")]).build()
+const said = [S("t1"), um("hello"), padding, padding, padding, padding, am("hi"), U(7), C("t1")]
+const big = script(said).build()
 
 const inHome = Layer.unwrap(
   Effect.gen(function* () {
@@ -116,6 +122,157 @@ describe.each(kinds)("sessions kept %s", (_, checkpoints) => {
       assert.strictEqual(added, 1)
       assert.isAbove(anew, 0)
     })
+  )
+})
+
+describe("a session that is kept", () => {
+  const other = script(said, { threadId: uuidAt(2, 2) }).build()
+  const inMemory = SessionReconstruction.layer.pipe(
+    Layer.provideMerge(RolloutParser.layer),
+    Layer.provideMerge(layerWith([big, other]))
+  )
+  const locate = ({ threadId }: typeof big) => RolloutStore.use((store) => store.locate(threadId))
+
+  /** Over the store with some of its ways changed, and one thing that was kept before. */
+  const keptOver = Effect.fnUntraced(function* (
+    change: (store: RolloutStore["Service"]) => Partial<RolloutStore["Service"]>,
+    before: Checkpoint | null = null
+  ) {
+    const store = yield* RolloutStore
+    const puts: Array<Checkpoint> = []
+    const kept = yield* KeptSessions.make.pipe(
+      Effect.provideService(RolloutStore, { ...store, ...change(store) }),
+      Effect.provideService(Checkpoints, {
+        find: () => Effect.succeed(before),
+        keep: (_, version, saved) => Effect.sync(() => void puts.push({ version, saved }))
+      })
+    )
+    return { kept, puts }
+  })
+
+  /** What is kept of the rollout. */
+  const remembered = Effect.fnUntraced(function* (
+    change: (store: RolloutStore["Service"]) => Partial<RolloutStore["Service"]>
+  ) {
+    const session = yield* Effect.flatMap(locate(big), (ref) => SessionReconstruction.use((all) => all.restore(ref)))
+    const { kept, puts } = yield* keptOver(change)
+    yield* kept.remember(session)
+    yield* TestClock.adjust("1 second")
+    return puts[0] ?? assert.fail("nothing was kept")
+  })
+
+  it.effect("cannot go on where its end could not be had, or was another rollout's by then", () =>
+    Effect.gen(function* () {
+      const ended = yield* remembered(() => ({}))
+      assert.strictEqual(SavedSession.load(ended.saved)?.growth?.bytes, big.bytes.length)
+      const changes: ReadonlyArray<Parameters<typeof remembered>[0]> = [
+        () => ({ ends: () => Effect.succeed(null) }),
+        (store) => ({
+          ends: (ref, length) =>
+            Effect.map(
+              store.ends(ref, length),
+              (found) => found && { ...found, stat: { ...found.stat, identity: "another" } }
+            )
+        })
+      ]
+      for (const change of changes) {
+        const { saved } = yield* remembered(change)
+        assert.deepStrictEqual(SavedSession.load(saved), {
+          ...(SavedSession.load(ended.saved) ?? assert.fail("not loaded")),
+          growth: null
+        })
+      }
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  it.effect("is no other thread's, whatever is kept under its name", () =>
+    Effect.gen(function* () {
+      const { saved, version } = yield* remembered(() => ({}))
+      const [here, there] = [yield* locate(big), yield* locate(other)]
+      const { kept } = yield* keptOver(
+        (store) => ({ stat: (ref) => Effect.map(store.stat(ref), (stat) => ({ ...stat, version })) }),
+        { version, saved }
+      )
+      assert.isNull(yield* kept.recall(there))
+      assert.strictEqual((yield* kept.recall(here))?.meta.id, big.threadId)
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  it.effect("is read anew when its rollout has grown and it cannot go on", () =>
+    Effect.gen(function* () {
+      const before = yield* remembered(() => ({ ends: () => Effect.succeed(null) }))
+      const { kept } = yield* keptOver(() => ({}), { ...before, version: "of before" })
+      assert.isNull(yield* kept.recall(yield* locate(big)))
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  it.effect("is kept anew when it has gone on", () =>
+    Effect.gen(function* () {
+      const before = yield* remembered(() => ({}))
+      const steps = script([S("t2"), um("more"), am("done"), U(70), C("t2")])
+      yield* MemoryFiles.use((files) => files.append(big.path, steps.build().content.split("\n").slice(1).join("\n")))
+      const ref = yield* locate(big)
+      const { kept, puts } = yield* keptOver(() => ({}), before)
+      const grown = yield* kept.recall(ref)
+      assert.deepStrictEqual<unknown>(
+        grown?.turns.map(({ id }) => id),
+        ["t1", "t2"]
+      )
+      yield* TestClock.adjust("1 second")
+      const { size, version } = yield* RolloutStore.use((store) => store.stat(ref))
+      assert.deepStrictEqual(
+        puts.map((put) => [put.version, SavedSession.load(put.saved)?.growth?.bytes]),
+        [[version, size]]
+      )
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  it.effect("is held in memory when it was asked for, up to 16 MiB of items", () =>
+    Effect.gen(function* () {
+      const { saved, version } = yield* remembered(() => ({}))
+      const ref = yield* locate(big)
+      const most = 16 * 1024 * 1024
+      for (const [bytes, isHeld] of [
+        [most, true],
+        [most + 1, false]
+      ] as const) {
+        // Nobody looks at the items here.
+        const text = saved.text.replace(/"end":\d+\}\]\}$/, `"end":${bytes}}]}`)
+        const { kept } = yield* keptOver(() => ({}), { version, saved: { text, items: new Uint8Array(bytes) } })
+        const first = yield* kept.recall(ref)
+        assert.strictEqual(first?.meta.id, big.threadId)
+        assert.strictEqual((yield* kept.recall(ref)) === first, isHeld)
+      }
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  it.effect("asks for no end of a rollout that is shorter by now, or longer by a lot", () =>
+    Effect.gen(function* () {
+      const before = yield* remembered(() => ({}))
+      const ref = yield* locate(big)
+      const asked: Array<number> = []
+      const at = (size: number) =>
+        Effect.flatMap(
+          keptOver(
+            (store) => ({
+              stat: (ref) => Effect.map(store.stat(ref), (stat) => ({ ...stat, size, version: "another" })),
+              ends: (_, { tail }) =>
+                Effect.as(
+                  Effect.sync(() => asked.push(tail)),
+                  null
+                )
+            }),
+            before
+          ),
+          ({ kept }) => kept.recall(ref)
+        )
+      const { length } = big.bytes
+      const most = 16 * 1024 * 1024
+      for (const size of [length - 2000, length - 1, length + most + 1]) assert.isNull(yield* at(size))
+      assert.deepStrictEqual(asked, [])
+      for (const size of [length, length + most]) assert.isNull(yield* at(size))
+      assert.deepStrictEqual(asked, [edgeBytes, most + edgeBytes])
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
   )
 })
 

@@ -197,8 +197,9 @@ describe("a rollout's summary", () => {
           if (kind === CatalogLine.unknown || kind === CatalogLine.factual) continue
           assert.isFalse(says(record, ...settingsAndNames))
           if (kind !== CatalogLine.context) assert.isFalse(says(record, "TurnContext"))
-          if (kind !== CatalogLine.words)
+          if (kind !== CatalogLine.words) {
             assert.isFalse(says(record, "user_message", "agent_message", "item_completed"))
+          }
           if (kind !== CatalogLine.item) assert.isFalse(says(record, "ResponseItem", "BareItem"))
         }
       }),

@@ -25,7 +25,7 @@ import {
 } from "../../src/testing/RolloutBuilder.ts"
 import { isAbout, connect, type LiveClient, type LiveServerOptions, say, server } from "../live/Server.ts"
 import { carried, context, guess, KB, long, pad, settings, Story, turn, write } from "../support/LongRollout.ts"
-import { am, C, rb, S, script, type Step, U, uitem, um } from "../support/Script.ts"
+import { am, C, event, rb, S, script, type Step, U, uitem, um } from "../support/Script.ts"
 
 const built = (steps: ReadonlyArray<Step> = long, options: RolloutOptions = {}) => script(steps, options).build()
 
@@ -166,6 +166,10 @@ describe("the ends of a rollout", () => {
       built([...long, S("T6"), context("m"), C("T6"), um("and"), am("so"), U(500)])
     ],
     ["has no figures", built([...turn(1, null), pad(900 * KB), ...turn(2, null), pad(900 * KB), ...turn(3, null)])],
+    [
+      "has figures only in a line that does not count",
+      built([...long, S("T6"), context("m"), um("x"), event("token_count", { info: {} }), C("T6")])
+    ],
     ["may begin with other words", built([uitem("said"), pad(900 * KB), um("shown"), pad(900 * KB), ...long])],
     ["has nobody's words", built([S("T1"), pad(1900 * KB), S("T2"), context("m"), U(5), C("T2")])],
     ["has no settings at its end", built([...long, S("T6"), um("x"), U(500), C("T6")])]
@@ -330,6 +334,33 @@ describe("a client that comes without asking for turns", () => {
         })
       )
     )
+  }
+
+  for (const [what, steps, turns, owners] of [
+    ["what another process spent", turn(6), 6, ["T5", "T6"]],
+    ["nothing that is nobody's any more", [rb(5)], 0, ["T5"]]
+  ] as const) {
+    it.effect(`hears later of ${what} before the thread was loaded`, () => {
+      const gate = Deferred.makeUnsafe<void>()
+      const store: LiveServerOptions["store"] = (store) => ({
+        ...store,
+        stat: (ref) => Effect.andThen(Deferred.await(gate), store.stat(ref))
+      })
+      return withServer({ files: [rollout], store }, (connected) =>
+        Effect.gen(function* () {
+          const client = yield* connected
+          const from = client.log.length
+          yield* client.ask("thread/resume", arriving)
+          const more = built(steps).content.split("\n").slice(1).join("\n")
+          yield* MemoryFiles.use((files) => files.append(rollout.path, more))
+          yield* Deferred.succeed(gate, undefined)
+          assert.lengthOf(turnsIn(yield* whole(client)), turns)
+          assert.deepStrictEqual(methods(client, from), ["result", ...owners.map(() => usage), "result"])
+          const told = client.log.filter(isAbout(usage)).map((one) => "params" in one && own(one.params, "turnId"))
+          assert.deepStrictEqual<unknown>(told, owners)
+        })
+      )
+    })
   }
 
   for (const [what, steps] of [

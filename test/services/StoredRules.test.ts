@@ -2,7 +2,7 @@
  * What is remembered of rollouts and for how long, what their ends tell, and what is written to them when writing fails.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Scope } from "effect"
+import { Deferred, Effect, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { own } from "../../src/domain/Json.ts"
 import { layerWith, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
@@ -14,6 +14,7 @@ import { type RolloutRef, RolloutStore } from "../../src/services/RolloutStore.t
 import { RolloutWriteFailed } from "../../src/services/RolloutWriter.ts"
 import { type RestoredSession, SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import { withEnd } from "../../src/services/ThreadEnd.ts"
+import * as ThreadEntries from "../../src/services/ThreadEntries.ts"
 import { Threads } from "../../src/services/Threads.ts"
 import * as ToldThreads from "../../src/services/ToldThreads.ts"
 import { type BuiltRollout, paginated, rollout } from "../../src/testing/RolloutBuilder.ts"
@@ -62,6 +63,18 @@ describe("the end of a long rollout", () => {
       const { thread } = yield* Threads.use((threads) => threads.read(built.threadId))
       const before = { ...thread, name: "before" }
       assert.deepStrictEqual(yield* withEnd(store, yield* locate(built), before), before)
+    }).pipe(Effect.provide(server([built])))
+  })
+})
+
+describe("a thread in a list", () => {
+  it.effect("that knows no directory is shown in the server's", () => {
+    const built = script([]).build()
+    return Effect.gen(function* () {
+      const { thread } = yield* Threads.use((threads) => threads.read(built.threadId))
+      const shownIn = (cwd: string) =>
+        ThreadEntries.shown({ ...thread, cwd }, { facts: null, name: undefined, cwd: "/served" }).cwd
+      assert.deepStrictEqual(["", "/its/own"].map(shownIn), ["/served", "/its/own"])
     }).pipe(Effect.provide(server([built])))
   })
 })
@@ -115,6 +128,42 @@ describe("a glimpse of a rollout", () => {
         assert.deepStrictEqual(
           Fold.seenIn(fork).turns.map(({ id }) => id),
           ["T1"]
+        )
+      })
+    )
+  })
+})
+
+describe("a copy of a whole long rollout", () => {
+  it.effect("reads it once: its ends tell all else", () => {
+    const source = script(long).build()
+    let reads = 0
+    const store: NonNullable<LiveServerOptions["store"]> = (made) => ({
+      ...made,
+      read: (ref) =>
+        Stream.suspend(() => {
+          if (ref.threadId === source.threadId) reads++
+          return made.read(ref)
+        })
+    })
+    return withServer({ files: [source], store }, (client) =>
+      Effect.gen(function* () {
+        const { turns } = Fold.seenIn(yield* client.ask("thread/fork", { threadId: source.threadId }))
+        assert.lengthOf(turns, 5)
+        assert.strictEqual(reads, 1)
+      })
+    )
+  })
+
+  it.effect("has all of it also where its ends tell too little of what it ends with", () => {
+    // An implied turn behind items has to be read to know its name.
+    const source = script([uitem("first"), um("first"), uitem("second"), um("second"), ...long]).build()
+    return withServer({ files: [source] }, (client) =>
+      Effect.gen(function* () {
+        const { turns } = Fold.seenIn(yield* client.ask("thread/fork", { threadId: source.threadId }))
+        assert.deepStrictEqual<unknown>(
+          turns.map(({ id }) => id),
+          ["rollout-3", "rollout-5", "T1", "T2", "T3", "T4", "T5"]
         )
       })
     )
@@ -220,6 +269,7 @@ describe("threads that were told of", () => {
       assert.deepStrictEqual(after(a, b, a, c), [true, false, true])
       const told = ToldThreads.make(2)
       told.keep(a)
+      for (let times = 0; times < 2; times++) assert.isDefined(told.recall(a.ref, a.stat.version))
       assert.strictEqual(told.recall(a.ref, "another"), undefined)
       assert.strictEqual(told.recall(a.ref, a.stat.version), undefined)
     }).pipe(Effect.provide(sessions(builds)))
@@ -300,6 +350,18 @@ describe("a thread that writes", () => {
     )
   })
 
+  it.effect("keeps its settings when the new ones cannot be written", () => {
+    const { store } = failing(1)
+    return withServer({ files: [source], store }, (client) =>
+      Effect.gen(function* () {
+        const { model } = yield* client.ask("thread/resume", { threadId })
+        const refused = yield* client.refused("thread/settings/update", { threadId, model: "another" })
+        assert.deepInclude(own(refused, "data"), { type: "threadReadOnly", threadId })
+        assert.strictEqual(own(yield* client.ask("thread/resume", { threadId }), "model"), model)
+      })
+    )
+  })
+
   it.effect("and fails once writes nothing any more: there would be a gap before it", () => {
     const { appends, store } = failing(2)
     const agent = Scripted.layer([Scripted.message("m", ["lost"]), Scripted.message("m", ["never"])])
@@ -321,8 +383,9 @@ describe("a thread that writes", () => {
 })
 
 describe("an ephemeral thread that takes turns back", () => {
-  it.effect("was changed when it did so", () =>
-    withServer({ agent: Scripted.layer([Scripted.message("m", ["a"]), Scripted.message("m", ["b"])]) }, (client) =>
+  const agent = Scripted.layer([Scripted.message("m", ["a"]), Scripted.message("m", ["b"])])
+  it.effect("was changed when it did so, and is written nowhere", () =>
+    withServer({ agent }, (client) =>
       Effect.gen(function* () {
         const started = yield* client.ask("thread/start", { ephemeral: true, historyMode: "paginated" })
         const { id: threadId } = Fold.seenIn(started)
@@ -337,7 +400,8 @@ describe("an ephemeral thread that takes turns back", () => {
         const thread = own(yield* client.ask("thread/read", { threadId, includeTurns: true }), "thread")
         assert.strictEqual(Reflect.get(Object(thread), "updatedAt"), 3600)
         assert.lengthOf(Reflect.get(Object(thread), "turns"), 1)
+        assert.isTrue(Reflect.get(Object(thread), "ephemeral"))
       })
-    )
+    ).pipe(Effect.map(({ files }) => assert.strictEqual(files.size, 0)))
   )
 })

@@ -2,11 +2,13 @@
  * Letting go of threads that nobody listens to, and clients that come back at that very instant.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ThreadId } from "../../src/domain/Ids.ts"
+import * as Scripted from "../../src/layers/scripted/ScriptedAgent.ts"
 import * as IdleThreads from "../../src/services/IdleThreads.ts"
 import { NotificationDelivery } from "../../src/services/NotificationDelivery.ts"
+import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { Threads } from "../../src/services/Threads.ts"
 import { aitem, am, C, S, script, uitem, um } from "../support/Script.ts"
 import { client, resume, server } from "../support/TestServer.ts"
@@ -58,6 +60,34 @@ describe("a thread that nobody listens to", () => {
       assert.deepStrictEqual(yield* loaded, [])
       yield* bystander.settled
       assert.deepStrictEqual(yield* bystander.sequence, ["thread/status/changed", "thread/closed"])
+    }).pipe(Effect.provide(gated(open())))
+  )
+
+  it.effect("stays while a turn runs in it, and for its time from the end of that turn on", () =>
+    Effect.gen(function* () {
+      const ref = yield* RolloutStore.use((store) => store.locate(id))
+      const { thread } = yield* Threads.use((threads) => threads.load(ref, {}))
+      const input = [{ type: "text", text: "two", text_elements: [] } as const]
+      const turn = yield* thread.startTurn({ input, clientMessageId: null, overrides: {} })
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* loaded, [id])
+      yield* thread.interrupt(turn.id)
+      yield* TestClock.adjust("599 seconds")
+      assert.deepStrictEqual(yield* loaded, [id])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* loaded, [])
+    }).pipe(Effect.provide(gated(open()).pipe(Layer.provide(Scripted.layer([[Scripted.hang]])))))
+  )
+
+  it.effect("is let go of also after it was gone once before its time was up", () =>
+    Effect.gen(function* () {
+      yield* visit
+      yield* Threads.use((threads) => threads.unload(id))
+      yield* TestClock.adjust("10 minutes")
+      yield* visit
+      assert.deepStrictEqual(yield* loaded, [id])
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual(yield* loaded, [])
     }).pipe(Effect.provide(gated(open())))
   )
 

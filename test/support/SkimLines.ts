@@ -85,7 +85,13 @@ const Kind = Schema.Union([
     call: between(0, 1),
     code: between(0, 9)
   }),
-  Schema.Struct({ is: Schema.Literal("turn_context"), model: Text, cwd: Text, effort: Schema.optionalKey(Text) }),
+  Schema.Struct({
+    is: Schema.Literal("turn_context"),
+    model: Text,
+    cwd: Text,
+    effort: Schema.optionalKey(Text),
+    reviewer: Schema.optionalKey(Schema.Union([Schema.Literals(["user", "auto_review"]), Text]))
+  }),
   Schema.Struct({
     is: Schema.Literal("item"),
     payload: Schema.Literals([
@@ -261,6 +267,7 @@ const membersOf = (kind: Kind): ReadonlyArray<Member> => {
         ["sandbox_policy", '{"type":"read-only"}'],
         ["model", jsonOf(kind.model)],
         ...optional("effort", textOr(kind.effort)),
+        ...optional("approvals_reviewer", textOr(kind.reviewer)),
         ["summary", '"auto"']
       ]
     case "thread_rolled_back":
