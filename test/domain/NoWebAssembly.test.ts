@@ -26,7 +26,7 @@ it("a rollout tells the same without WebAssembly", () => {
   try {
     const file = join(folder, "rollout.jsonl")
     writeFileSync(file, bytes)
-    const teller = join(import.meta.dirname, "../support/told-without-wasm.ts")
+    const teller = join(import.meta.dirname, "../support/WithoutWebAssembly.ts")
     const child = spawnSync(process.execPath, [teller, file], { encoding: "utf8" })
     assert.strictEqual(child.stderr, "")
     const { turns, usage } = project(bytes, { skims: true })
