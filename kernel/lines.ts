@@ -285,7 +285,7 @@ function kindOf(from: i32, to: i32, row: i32): i32 {
     return isMessage ? messageKind(typeEnd + 1) : itemKind(type, typeEnd - type)
   }
   const kind = eventKind(type, typeEnd - type)
-  if (kind == UNKNOWN) return UNKNOWN
+  if (kind == UNKNOWN || load<u8>(typeEnd + 1) != COMMA) return UNKNOWN
   if (kind == TOKEN_COUNT) return areFigures(typeEnd + 1, to) ? TOKEN_COUNT : UNKNOWN
   // A second `type` would count more than the one in the head.
   return takeMembers(typeEnd + 1, to) == to - 1 && load<i32>(detail) == 0 ? kind : UNKNOWN

@@ -37,6 +37,8 @@ const REASONING: i32 = 0
 const AGENT: i32 = 3
 const USER: i32 = 7
 
+const LETTER_U: u8 = 0x75
+
 /** Room for everything about an item but its texts. */
 const ITEM_ROOM: i32 = 1024
 
@@ -137,7 +139,8 @@ function isVisible(row: i32, key: i32): bool {
   const end = memberTo(row, key) - 1
   for (let at = memberFrom(row, key) + 1; at < end; at++) {
     const value = load<u8>(at)
-    if (value == BACKSLASH) at++
+    // Four digits name a character behind the letter.
+    if (value == BACKSLASH) at += load<u8>(at + 1) == LETTER_U ? 5 : 1
     else if (value > 0x20 && value < 0x7f) return true
   }
   return false

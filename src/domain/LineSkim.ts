@@ -40,6 +40,7 @@ export interface SkimmedRecord {
 const SANDBOX = new TextEncoder().encode('{"type":"')
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const LETTER_U = 0x75
 const COMMA = 0x2c
 const BRACKET = 0x5b
 const BRACKET_END = 0x5d
@@ -48,7 +49,8 @@ const BRACKET_END = 0x5d
 const isVisible = (bytes: Uint8Array, from: number, to: number): boolean => {
   for (let at = from + 1; at < to - 1; at++) {
     const byte = bytes[at] ?? 0
-    if (byte === BACKSLASH) at++
+    // Four digits name a character behind the letter.
+    if (byte === BACKSLASH) at += bytes[at + 1] === LETTER_U ? 5 : 1
     else if (byte > 0x20 && byte < 0x7f) return true
   }
   return false

@@ -173,6 +173,110 @@ describe("on generated lines", () => {
   })
 })
 
+/** What any line is known as. */
+const knownAs = (text: string): number => looking(bytesOf(text), (table) => table.kind(0))
+
+/** The text with another letter at one place, for every place. */
+const nearly = (text: string): ReadonlyArray<string> =>
+  Array.from(text, (letter, at) => text.slice(0, at) + (letter === "x" ? "y" : "x") + text.slice(at + 1))
+
+/** A shorter one and a longer one. */
+const cutOrGrown = (text: string): ReadonlyArray<string> => [text.slice(0, -1), text.slice(1), `${text}x`, `x${text}`]
+
+describe("the name of an item", () => {
+  for (const [type, kind] of [
+    ["reasoning", LineKind.item],
+    ["ghost_snapshot", LineKind.item],
+    ["function_call", LineKind.toolItem],
+    ["function_call_output", LineKind.toolItem],
+    ["custom_tool_call", LineKind.toolItem],
+    ["custom_tool_call_output", LineKind.toolItem],
+    ["local_shell_call", LineKind.toolItem],
+    ["web_search_call", LineKind.toolItem],
+    ["image_generation_call", LineKind.toolItem]
+  ] as const) {
+    it(`tells what ${type} is, whole and exact`, () => {
+      assert.strictEqual(knownAs(item({ type, x: "x".repeat(40) })), kind)
+      for (const other of [...nearly(type), ...cutOrGrown(type)]) {
+        assert.strictEqual(knownAs(item({ type: other, x: "x".repeat(40) })), LineKind.unknown)
+      }
+    })
+  }
+
+  for (const [role, kind] of [
+    ["assistant", LineKind.agentItem],
+    ["developer", LineKind.item],
+    ["system", LineKind.item],
+    ["user", LineKind.userItem]
+  ] as const) {
+    it(`tells who speaks: ${role}`, () => {
+      const said = (role: string, more: object = {}) =>
+        item({ type: "message", ...more, role, content: [{ type: "input_text", text: "hello" }] })
+      assert.strictEqual(knownAs(said(role)), kind)
+      assert.strictEqual(knownAs(said(role, { id: "m".repeat(200) })), kind)
+      assert.strictEqual(knownAs(said(role, { id: "m".repeat(201) })), LineKind.unknown)
+      for (const other of [...nearly(role), ...cutOrGrown(role)]) {
+        assert.strictEqual(knownAs(said(other)), LineKind.unknown)
+      }
+      for (const type of [...nearly("message"), ...cutOrGrown("message")]) {
+        assert.strictEqual(knownAs(said(role, { type })), LineKind.unknown)
+      }
+    })
+  }
+
+  it("tells that a user speaks by a letter or a digit in front, behind white space or none", () => {
+    const asked = (text: string) =>
+      knownAs(item({ type: "message", role: "user", content: [{ type: "input_text", text }] }))
+    for (const first of ["0", "9", "A", "Z", "a", "z"]) {
+      for (const before of ["", " ", "  ", "\n", "\n\n \n"]) {
+        assert.strictEqual(asked(`${before}${first}`), LineKind.userItem)
+      }
+    }
+    for (const first of ["/", ":", "@", "[", "`", "{", "<", "#", "é", "", "\t", "\\"]) {
+      assert.strictEqual(asked(first), LineKind.unknown)
+      assert.strictEqual(asked(` \n${first}`), LineKind.unknown)
+    }
+  })
+})
+
+describe("a line that is torn", () => {
+  // Of every length, for sixteen bytes are looked at together.
+  const lines = Array.from({ length: 16 }, (_, more) => item({ type: "reasoning", content: "x".repeat(40 + more) }))
+
+  it("is known by a NUL anywhere in it", () => {
+    for (const line of lines) {
+      assert.strictEqual(knownAs(line), LineKind.item)
+      for (let at = 0; at < line.length; at++) {
+        assert.strictEqual(knownAs(`${line.slice(0, at)}\0${line.slice(at)}`), LineKind.unknown)
+      }
+    }
+  })
+
+  it("is known by another line's beginning anywhere in it, and not by a bracket", () => {
+    for (const line of lines) {
+      const behind = line.indexOf("xx")
+      for (let at = behind; at < line.length; at++) {
+        assert.strictEqual(knownAs(`${line.slice(0, at)}${line}`), LineKind.unknown)
+      }
+      assert.strictEqual(knownAs(line.replace("xx", '{{"t{')), LineKind.item)
+    }
+  })
+
+  it("is no matter of what stands behind its end", () => {
+    for (const line of lines) {
+      const bytes = bytesOf(`${line}\n\0${line.slice(1)}\n${line}\n`)
+      const table = LineTable.borrow()
+      table?.lay(bytes, 0)
+      assert.strictEqual(table?.look(), 3)
+      assert.deepStrictEqual(
+        [0, 1, 2].map((at) => table?.kind(at)),
+        [LineKind.item, LineKind.unknown, LineKind.item]
+      )
+      table?.giveBack()
+    }
+  })
+})
+
 const NEWLINE = 0x0a
 const white: ReadonlySet<number> = new Set([0x20, 0x09, 0x0d])
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -322,6 +426,15 @@ describe("a string", () => {
       assert.strictEqual(walk(bytesOf(`${json},"x":${JSON.stringify(behind)}`)), length)
       // Without its end it is none.
       assert.strictEqual(walk(bytesOf(json.slice(0, -1))), -1)
+    }
+  })
+
+  it("may hold the first and the last character of every length", () => {
+    for (const last of [0x7f, 0x7ff, 0xd7ff, 0xffff, 0x3ffff, 0xfffff, 0x10ffff]) {
+      for (const at of [last, last === 0x10ffff ? 0x100000 : last + (last === 0xd7ff ? 0x801 : 1)]) {
+        const quoted = bytesOf(`"${String.fromCodePoint(at)}"`)
+        assert.strictEqual(walk(quoted), quoted.length)
+      }
     }
   })
 

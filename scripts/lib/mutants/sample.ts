@@ -15,16 +15,17 @@ export const Change = Schema.Struct({
 })
 export type Change = typeof Change.Type
 
-/** The two halves of what is mutated. */
+/** The two halves of what Stryker mutates. */
 export const areas = ["domain", "lifecycle"] as const
 
-/** The half that a file belongs to. */
-export const areaOf = (file: string): (typeof areas)[number] =>
-  file.startsWith("src/domain/") ? "domain" : "lifecycle"
+/** The half that a file belongs to, or the kernel (`scripts/kernel-mutants.ts`). */
+export const areaOf = (file: string): (typeof areas)[number] | "kernel" => {
+  if (file.startsWith("kernel/")) return "kernel"
+  return file.startsWith("src/domain/") ? "domain" : "lifecycle"
+}
 
-/** Fewest mutants of a module, if it has as many, and most. */
+/** Fewest mutants of a module, if it has as many. */
 const fewest = 4
-const most = 12
 
 const oneLine = (text: string): string => {
   const flat = text.replaceAll(/\s+/g, " ").trim()
@@ -58,11 +59,14 @@ const rank = (change: Change, seed: number): string =>
 interface Wanted {
   readonly size: number
   readonly seed: number
+  /** Most mutants of a module. */
+  readonly most?: number
 }
 
-const sampleOfArea = <A extends { readonly change: Change }>(
+/** About `size` mutants; every module has its share, within bounds. */
+export const sampleOfArea = <A extends { readonly change: Change }>(
   all: ReadonlyArray<A>,
-  { size, seed }: Wanted
+  { most = 12, seed, size }: Wanted
 ): ReadonlyArray<A> =>
   [...Map.groupBy(all, ({ change }) => change.file).values()].flatMap((ofModule) => {
     const share = Math.min(most, Math.max(fewest, Math.round((size * ofModule.length) / all.length)))
@@ -73,7 +77,7 @@ const sampleOfArea = <A extends { readonly change: Change }>(
       .map(({ one }) => one)
   })
 
-/** About `size` mutants of each area; every module has its share, within bounds. */
+/** The sample of each area. */
 export const sample = <A extends { readonly change: Change }>(
   all: ReadonlyArray<A>,
   wanted: Wanted
