@@ -26,6 +26,12 @@ const skimmed = (bytes: Uint8Array, mode: HistoryMode) => {
   return told(projection.result())
 }
 
+const Text = Schema.Struct({
+  session: Schema.Unknown,
+  turns: Schema.Array(Schema.Record(Schema.String, Schema.Unknown))
+})
+const readSaved = Schema.decodeSync(Schema.fromJsonString(Text))
+
 const again = (session: SavedSession.SavedSession) => {
   const saved = SavedSession.save(session)
   return saved === null ? null : (SavedSession.load(saved)?.session ?? null)
@@ -79,11 +85,12 @@ describe("a session that is kept", () => {
   it("is none once anything that is known of a turn is of another kind", () => {
     const saved = SavedSession.save(skimmed(whole.build().bytes, "legacy"))
     if (saved === null) return assert.fail("nothing was kept")
-    const { session, turns } = JSON.parse(saved.text)
+    const { session, turns } = readSaved(saved.text)
+    const [first, ...others] = turns
     assert.isNotNull(SavedSession.load({ ...saved, text: JSON.stringify({ session, turns }) }))
-    for (const key of Object.keys(turns[0])) {
+    for (const key of Object.keys(first ?? {})) {
       for (const value of [{}, "", 0.5, true]) {
-        const text = JSON.stringify({ session, turns: [{ ...turns[0], [key]: value }, ...turns.slice(1)] })
+        const text = JSON.stringify({ session, turns: [{ ...first, [key]: value }, ...others] })
         const isMoment = ["startedAt", "completedAt", "durationMs"].includes(key) && value === 0.5
         const isName = key === "rootTurnId" && value === ""
         const loaded = SavedSession.load({ ...saved, text })
