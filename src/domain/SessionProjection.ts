@@ -149,6 +149,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
     const context = record._tag === "TurnContext" ? record.context : null
     if (context !== null && context === settledContext && settings === settled) return
     settings = PersistedSettings.step(settings, line)
+    if (context === null) return
     settledContext = context
     settled = settings
   }
