@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type OutputChunk, type Plugin, rolldown } from "rolldown"
+import { build, type OutputChunk, type Plugin, rolldown } from "rolldown"
 import { isRecord, own } from "../../src/domain/Json.ts"
 import { root } from "./sources.ts"
 
@@ -51,23 +51,34 @@ const licences = (chunks: ReadonlyArray<OutputChunk>): string => {
   return ["This program contains the following packages.\n", ...entries.toSorted()].join(`\n${"-".repeat(78)}\n\n`)
 }
 
-/** Writes the program into a folder, as `rethread.mjs` and what it loads. */
+/** A chunk as `CompiledCode.open` loads it: a function, in ASCII: a start reads it as it is. Escapes are understood wherever text is. */
+const scriptOf = (code: string): string => {
+  const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  return `(function (exports, require, __filename) { "use strict";\n${ascii}})\n`
+}
+
+/**
+ * Writes the program into a folder: `main.cjs` and what it loads, as scripts for `CompiledCode.open`, which is in
+ * `compiled-code.mjs`. Gives the names of the scripts.
+ */
 export const bundleProgram = async (folder: string): Promise<ReadonlyArray<string>> => {
   const entry = join(root, "src/cli/main.ts")
   if (!existsSync(entry)) throw new Error(`there is no ${entry}`)
   const bundle = await rolldown({
-    input: { rethread: entry },
+    input: { main: entry },
     platform: "node",
     logLevel: "warn",
     onLog: (level, log, report) => report(log.code === "IMPORT_IS_UNDEFINED" ? "error" : level, log),
-    plugins: [loadBuiltinsLate]
+    plugins: [loadBuiltinsLate],
+    // `effect` looks there for an environment that bundlers for browsers give.
+    transform: { define: { "import.meta.env": "{}" } }
   })
   // Neither minified nor mapped: names and lines in a stack trace are worth more than the 5 ms that it would save.
-  const { output } = await bundle.write({
-    dir: folder,
-    format: "esm",
-    entryFileNames: "[name].mjs",
-    chunkFileNames: "[name]-[hash].mjs",
+  const { output } = await bundle.generate({
+    format: "cjs",
+    entryFileNames: "[name].cjs",
+    chunkFileNames: "[name]-[hash].cjs",
+    hashCharacters: "hex",
     comments: { legal: true, annotation: false, jsdoc: false },
     codeSplitting: {
       groups: [
@@ -78,7 +89,14 @@ export const bundleProgram = async (folder: string): Promise<ReadonlyArray<strin
     }
   })
   await bundle.close()
+  await build({
+    input: { "compiled-code": join(root, "src/layers/node/CompiledCode.ts") },
+    platform: "node",
+    logLevel: "warn",
+    output: { dir: folder, format: "esm", entryFileNames: "[name].mjs" }
+  })
   const chunks = output.filter((file) => file.type === "chunk")
+  for (const { code, fileName } of chunks) writeFileSync(join(folder, fileName), scriptOf(code))
   writeFileSync(join(folder, "THIRD-PARTY-LICENSES.txt"), licences(chunks))
   return chunks.map(({ fileName }) => fileName)
 }

@@ -10,9 +10,7 @@ const plain = StdioArguments.parse(args)
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-v")) {
   process.stdout.write(`rethread v${VERSION}\n`)
 } else if (plain === null) {
-  const { run } = await import("./CommandLine.ts")
-  run()
+  void import("./CommandLine.ts").then(({ run }) => run())
 } else {
-  const { run } = await import("./StdioServer.ts")
-  run(plain)
+  void import("./StdioServer.ts").then(({ run }) => run(plain))
 }
