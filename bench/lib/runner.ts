@@ -86,6 +86,11 @@ export const runScenario = Effect.fnUntraced(function* (
     const run: Run = { peer, state, copy, expected: found }
     return yield* Effect.scoped(scenario.measure(run))
   })
+  // Rethread keeps what was compiled of it; genuine servers were compiled before they came here.
+  for (const peer of peers) {
+    const [state] = peer.isRethread ? scenario.states(peer) : []
+    if (state !== undefined) yield* Effect.ignore(one(peer, state, homes.copy(peer, scenario.input)))
+  }
   for (let run = 0; run < runs; run++) {
     for (const peer of peers) {
       if (!peer.isRethread && run >= scenario.codexRuns) continue
