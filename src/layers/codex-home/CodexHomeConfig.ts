@@ -4,7 +4,7 @@
  * Each key stands on its own: a wrong value becomes a warning and leaves the rest in force, as does
  * a file that is no TOML at all. The file is read again when it changed (docs/codex.md, "Settings").
  */
-import { Effect, FileSystem, Layer, Option, Path, Result, Schema } from "effect"
+import { Effect, Layer, Option, Path, Result, Schema } from "effect"
 import { Toml } from "effect/encoding"
 import { isRecord, type JsonRecord, own } from "../../domain/Json.ts"
 import {
@@ -14,9 +14,8 @@ import {
   sandboxPolicy,
   type SettingsSource
 } from "../../domain/ThreadSettings.ts"
-import { coalesced } from "../../services/Coalesced.ts"
 import { type ModelProvider, ServerConfig } from "../../services/ServerConfig.ts"
-import { fileStat } from "./FileVersion.ts"
+import { fileStat, fileText } from "./FileVersion.ts"
 
 export interface CodexHomeConfigOptions {
   /** The home's directory; `config.toml` lies in it. */
@@ -187,7 +186,6 @@ const interpret = (
 }
 
 const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHomeConfigOptions) {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = path.resolve(home)
   const file = path.join(directory, "config.toml")
@@ -218,19 +216,14 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
   const version = Effect.map(Effect.option(fileStat(file)), (stat) =>
     Option.match(stat, { onNone: () => "missing", onSome: ({ version }) => version })
   )
-  const look: Effect.Effect<Parsed> = Effect.gen(function* () {
+  // Looked at and read at once: hundreds of clients may come together, and the first of them reads for all.
+  const current: Effect.Effect<Parsed> = Effect.gen(function* () {
     const now = yield* version
     if (parsed?.version === now) return parsed
-    const text =
-      now === "missing"
-        ? Result.succeed("")
-        : yield* Effect.result(Effect.mapError(fs.readFileString(file), (e) => e.message))
-    parsed = { ...parse(text), version: now }
+    const text = now === "missing" ? Result.succeed("") : yield* Effect.result(fileText(file))
+    parsed = { ...parse(Result.mapError(text, (error) => error.message)), version: now }
     return parsed
   })
-  // Hundreds of clients may come at once: one reads for all.
-  const together = coalesced(look)
-  const current = Effect.flatMap(version, (now) => (parsed?.version === now ? Effect.succeed(parsed) : together))
 
   return ServerConfig.of({
     home: directory,
@@ -244,4 +237,4 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
 /** Settings from a Codex home. A missing file is an empty one. */
 export const layer = (
   options: CodexHomeConfigOptions
-): Layer.Layer<ServerConfig, never, FileSystem.FileSystem | Path.Path> => Layer.effect(ServerConfig, make(options))
+): Layer.Layer<ServerConfig, never, Path.Path> => Layer.effect(ServerConfig, make(options))
