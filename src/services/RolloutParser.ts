@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { type LineEnd, makeLineScanner, MAX_LINE_BYTES, type RawLine, type Skim } from "../domain/LineScanner.ts"
+import { LineTable } from "../domain/LineTable.ts"
 import { type ReadLine, readLine } from "../domain/RolloutLine.ts"
 
 /** A line with its bytes, which are the reader's to keep. */
@@ -58,8 +59,10 @@ export class RolloutParser extends Context.Service<
   }
 }
 
-const make = (maxLineBytes: number): RolloutParser["Service"] =>
-  RolloutParser.of({
+const make = (maxLineBytes: number): RolloutParser["Service"] => {
+  // The first table takes a millisecond to make, for which the first client would wait.
+  LineTable.borrow()?.giveBack()
+  return RolloutParser.of({
     lines: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>) =>
       Stream.suspend(() => {
         const scanner = makeLineScanner(maxLineBytes)
@@ -121,3 +124,4 @@ const make = (maxLineBytes: number): RolloutParser["Service"] =>
         )
       })
   })
+}

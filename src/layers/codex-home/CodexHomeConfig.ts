@@ -225,6 +225,9 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
     return parsed
   })
 
+  // Before the first client comes, who would wait for it.
+  yield* current
+
   return ServerConfig.of({
     home: directory,
     cwd: cwd === undefined ? directory : path.resolve(cwd),
@@ -235,6 +238,5 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
 })
 
 /** Settings from a Codex home. A missing file is an empty one. */
-export const layer = (
-  options: CodexHomeConfigOptions
-): Layer.Layer<ServerConfig, never, Path.Path> => Layer.effect(ServerConfig, make(options))
+export const layer = (options: CodexHomeConfigOptions): Layer.Layer<ServerConfig, never, Path.Path> =>
+  Layer.effect(ServerConfig, make(options))
