@@ -29,6 +29,16 @@ const holdsPrinted = (value: unknown, depth: number): boolean => {
 const printedLists = new WeakMap<ReadonlyArray<unknown>, WeakRef<ReadonlyArray<Uint8Array>>>()
 const nothing = { items: new Uint8Array(0), whole: null }
 
+const together = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
 class Pieces {
   readonly done: Array<Uint8Array> = []
   private text = ""
@@ -55,13 +65,7 @@ class Pieces {
   end(): void {
     this.settle()
     if (this.size === 0) return
-    const piece = new Uint8Array(this.size)
-    let at = 0
-    for (const bytes of this.bytes) {
-      piece.set(bytes, at)
-      at += bytes.length
-    }
-    this.done.push(piece)
+    this.done.push(together(this.bytes, this.size))
     this.bytes = []
     this.size = 0
   }
@@ -81,41 +85,45 @@ const addTurn = (pieces: Pieces, turn: Turn, items: Uint8Array): void => {
   pieces.add(afterItems(turn))
 }
 
-/** Turns as one block of JSON, each with a comma in front, and where in it each is. */
-export interface TurnBlock {
-  readonly bytes: Uint8Array
+/** Turns as blocks of JSON, each turn with a comma in front and in one block, and where each is. */
+export interface TurnBlocks {
+  readonly blocks: ReadonlyArray<Uint8Array>
   readonly places: ReadonlyArray<TurnPlace>
 }
 
-/** Where the items of a turn begin and end in a block, and the turn itself. It begins where the one before ends. */
+/** Where the items of a turn begin and end in its block, and the turn itself. It begins where the one before ends. */
 export interface TurnPlace {
+  readonly block: number
   readonly itemsFrom: number
   readonly itemsEnd: number
   readonly end: number
 }
 
-/** A block of turns, with the JSON of the items of each. */
-export const blockOf = (turns: ReadonlyArray<readonly [turn: Turn, items: Uint8Array]>): TurnBlock => {
-  const parts: Array<Uint8Array> = []
+/** Blocks of turns, with the JSON of the items of each. A block is of 256 KiB, and what its last turn has beyond that. */
+export const blocksOf = (turns: ReadonlyArray<readonly [turn: Turn, items: Uint8Array]>): TurnBlocks => {
+  const blocks: Array<Uint8Array> = []
   const places: Array<TurnPlace> = []
+  let parts: Array<Uint8Array> = []
   let size = 0
   const add = (part: Uint8Array) => {
     parts.push(part)
     size += part.length
     return size
   }
+  const endBlock = () => {
+    if (size > 0) blocks.push(together(parts, size))
+    parts = []
+    size = 0
+  }
   for (const [turn, items] of turns) {
     const itemsFrom = add(encoder.encode(`,${beforeItems(turn)}`))
     const itemsEnd = add(items)
-    places.push({ itemsFrom, itemsEnd, end: add(encoder.encode(afterItems(turn))) })
+    const end = add(encoder.encode(afterItems(turn)))
+    places.push({ block: blocks.length, itemsFrom, itemsEnd, end })
+    if (end >= pieceBytes) endBlock()
   }
-  const bytes = new Uint8Array(size)
-  let end = 0
-  for (const part of parts) {
-    bytes.set(part, end)
-    end += part.length
-  }
-  return { bytes, places }
+  endBlock()
+  return { blocks, places }
 }
 
 /** Do the second bytes lie right behind the first? */

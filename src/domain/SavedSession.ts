@@ -7,7 +7,7 @@
 import { Equal, Option, Schema } from "effect"
 import { isRecord, own } from "./Json.ts"
 import { printedTurn } from "./PrintedText.ts"
-import { blockOf, type TurnPlace } from "./PrintedTurns.ts"
+import { blocksOf, type TurnPlace } from "./PrintedTurns.ts"
 import { fromPayload, type SessionMeta } from "./SessionMeta.ts"
 import { type SettingsSource, ThreadSettings } from "./ThreadSettings.ts"
 import { RestoredUsage } from "./TokenUsage.ts"
@@ -47,11 +47,20 @@ export interface LoadedSession {
 /** A session as it is kept: what is known of it and its turns, and the turns as clients are sent them. */
 export interface SavedText {
   readonly text: string
-  readonly items: Uint8Array
+  readonly blocks: ReadonlyArray<Uint8Array>
 }
 
-/** What is known of a turn, and where it is among the bytes of all. */
+/** What is known of a turn, and where it is in the blocks. */
 interface SavedTurn extends Omit<Turn, "items">, TurnPlace {}
+
+/** The text of a session that was kept, read. */
+export interface SavedIndex {
+  readonly session: Omit<SavedSession, "turns">
+  readonly growth: Growth | null
+  readonly turns: ReadonlyArray<SavedTurn>
+  /** How many blocks its turns are in. */
+  readonly blocks: number
+}
 
 const isId = Schema.is(Turn.fields.id)
 const isStatus = Schema.is(TurnStatus)
@@ -64,6 +73,7 @@ const isSavedTurn = (value: unknown): value is SavedTurn => {
   if (!isRecord(value)) return false
   const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = value
   return (
+    Number.isSafeInteger(value["block"]) &&
     Number.isSafeInteger(value["itemsFrom"]) &&
     Number.isSafeInteger(value["itemsEnd"]) &&
     Number.isSafeInteger(value["end"]) &&
@@ -126,7 +136,7 @@ export const save = (session: SavedSession, growth: Growth | null = null): Saved
     if (printed === null) return null
     parts.push([turn, printed])
   }
-  const { bytes: items, places } = blockOf(parts)
+  const { blocks, places } = blocksOf(parts)
   const turns = session.turns.map((turn, at) => {
     const { completedAt, durationMs, error, id, itemsView, rootTurnId, startedAt, status } = turn
     return { id, rootTurnId, itemsView, status, error, startedAt, completedAt, durationMs, ...places[at] }
@@ -136,28 +146,67 @@ export const save = (session: SavedSession, growth: Growth | null = null): Saved
   return Option.getOrNull(
     Option.map(encode({ payload: meta.payload, settings: remembered, preview, name, usage, growth }), (session) => ({
       text: JSON.stringify({ session, turns }),
-      items
+      blocks
     }))
   )
 }
 
-/** The session that was kept; null for what is none. */
-export const load = ({ items, text }: SavedText): LoadedSession | null => {
+/** What is known of a session that was kept; null for what is none. */
+export const read = (text: string): SavedIndex | null => {
   const kept = Option.getOrNull(parse(text))
-  const savedTurns = isRecord(kept) ? own(kept, "turns") : null
+  const turns = isRecord(kept) ? own(kept, "turns") : null
   const saved = isRecord(kept) ? Option.getOrNull(decode(own(kept, "session"))) : null
   const meta = saved === null || !isRecord(saved.payload) ? null : Option.getOrNull(fromPayload(saved.payload))
-  if (saved === null || meta === null || !Array.isArray(savedTurns)) return null
+  if (saved === null || meta === null || !Array.isArray(turns) || !turns.every(isSavedTurn)) return null
+  const { growth, name, preview, settings, usage } = saved
+  const last = turns.at(-1)
+  return {
+    session: { meta, settings, preview, name, usage },
+    growth,
+    turns,
+    blocks: last === undefined ? 0 : last.block + 1
+  }
+}
+
+/** The first block that has one of the last `count` turns. */
+export const firstBlock = ({ blocks, turns }: SavedIndex, count: number): number =>
+  (count >= turns.length ? turns[0] : turns[turns.length - count])?.block ?? blocks
+
+/** A turn whose items are not at hand. */
+const unread = ({ completedAt, durationMs, error, id, rootTurnId, startedAt, status }: SavedTurn): Turn => ({
+  id,
+  rootTurnId,
+  items: [],
+  itemsView: "notLoaded",
+  status,
+  error,
+  startedAt,
+  completedAt,
+  durationMs
+})
+
+/** The session, given its blocks from one on: turns in those before are `notLoaded`. Null when these are not its blocks. */
+export const load = (index: SavedIndex, blocks: ReadonlyArray<Uint8Array>, before = 0): LoadedSession | null => {
+  if (index.blocks !== before + blocks.length) return null
   const turns: Array<Turn> = []
+  let block = 0
   let from = 0
-  for (const turn of savedTurns) {
-    if (!isSavedTurn(turn)) return null
+  const isWhole = () => from === (blocks[block - before]?.length ?? from)
+  for (const turn of index.turns) {
+    if (turn.block !== block) {
+      if (turn.block !== block + 1 || !isWhole()) return null
+      block++
+      from = 0
+    }
     const { end, itemsEnd, itemsFrom } = turn
-    if (itemsFrom <= from || itemsEnd < itemsFrom || end <= itemsEnd || end > items.length) return null
-    turns.push(lazily(turn, { items: items.subarray(itemsFrom, itemsEnd), whole: items.subarray(from, end) }))
+    const bytes = blocks[block - before]
+    if (itemsFrom <= from || itemsEnd < itemsFrom || end <= itemsEnd || end > (bytes?.length ?? end)) return null
+    turns.push(
+      bytes === undefined
+        ? unread(turn)
+        : lazily(turn, { items: bytes.subarray(itemsFrom, itemsEnd), whole: bytes.subarray(from, end) })
+    )
     from = end
   }
-  if (from !== items.length) return null
-  const { growth, name, preview, settings, usage } = saved
-  return { session: { meta, settings, preview, name, usage, turns }, growth }
+  return isWhole() ? { session: { ...index.session, turns }, growth: index.growth } : null
 }

@@ -188,11 +188,18 @@ export const withView = (turn: Turn, view: TurnItemsView): Turn => {
   }
 }
 
+export interface TurnQuery extends PageQuery {
+  readonly itemsView: TurnItemsView
+}
+
+/** How many turns, from the newest on, a page may show the items of; the others may be `notLoaded`. */
+export const newestShown = ({ cursor, itemsView, limit, sortDirection }: TurnQuery): number => {
+  if (itemsView === "notLoaded") return 0
+  return cursor === null && sortDirection === "desc" ? limit : Number.POSITIVE_INFINITY
+}
+
 /** One page of turns. */
-export const turnPage = (
-  turns: ReadonlyArray<Turn>,
-  query: PageQuery & { readonly itemsView: TurnItemsView }
-): Result.Result<Page<Turn>, InvalidCursor> =>
+export const turnPage = (turns: ReadonlyArray<Turn>, query: TurnQuery): Result.Result<Page<Turn>, InvalidCursor> =>
   Result.map(page(turnKind, turns, query), (found) => ({
     ...found,
     data: found.data.map((turn) => withView(turn, query.itemsView))

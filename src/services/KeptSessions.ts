@@ -21,17 +21,25 @@ export interface KeptSession extends SavedSession.SavedSession {
 }
 
 export interface KeptSessions {
-  /** A rollout's session as it was kept, and what it has become since; null when it has to be read. */
-  readonly recall: (ref: RolloutRef) => Effect.Effect<KeptSession | null, ThreadNotFound | RolloutStoreError>
+  /**
+   * A rollout's session as it was kept, and what it has become since; null when it has to be read. `newest`: how many turns at
+   * its end are asked for; others may be `notLoaded`. Without it all are.
+   */
+  readonly recall: (
+    ref: RolloutRef,
+    newest?: number
+  ) => Effect.Effect<KeptSession | null, ThreadNotFound | RolloutStoreError>
   /** Keeps a session that was restored, a moment later: whoever wanted it comes first. */
   readonly remember: (session: RestoredSession) => Effect.Effect<void>
 }
 
-/** Bytes of items up to which the session that was asked for last is held in memory. */
+/** Bytes of turns up to which the session that was asked for last is held in memory. */
 const heldBytes = 16 * 1024 * 1024
 /** Bytes that a rollout may have grown by; one that has grown by more is read as fast. */
 const mostGrown = 16 * 1024 * 1024
 const patience = "250 millis"
+
+const sizeOf = (blocks: ReadonlyArray<Uint8Array>): number => blocks.reduce((size, { length }) => size + length, 0)
 
 /** Where a session ends in its rollout, and how it may go on. */
 type Ending = Pick<SavedSession.Growth, "bytes" | "nextItem">
@@ -76,7 +84,7 @@ export const make = Effect.gen(function* () {
     const save = Effect.gen(function* () {
       const saved = SavedSession.save(session, yield* growthOf(session, ending))
       if (saved === null) return
-      hold(session, saved.items.length)
+      hold(session, sizeOf(saved.blocks))
       yield* checkpoints.keep(ref, stat.version, saved)
     })
     const once: Effect.Effect<void> = Effect.suspend(() => (waiting.delete(once) ? save : Effect.void))
@@ -84,7 +92,7 @@ export const make = Effect.gen(function* () {
     yield* Effect.forkIn(Effect.delay(once, patience), background)
   })
 
-  /** A session that was kept of a rollout that has grown since. */
+  /** What a session that was kept has become in a rollout that has grown since, and how it may go on from there. */
   const goOn = Effect.fnUntraced(function* (
     ref: RolloutRef,
     { growth, session: before }: SavedSession.LoadedSession,
@@ -97,20 +105,31 @@ export const make = Effect.gen(function* () {
     const grown = GrownSession.grow(before, growth, found.appended)
     if (grown === null) return null
     const session: KeptSession = { ...grown.session, ref, stat: found.stat }
-    yield* keep(session, grown.growth === null ? null : { ...grown.growth, bytes: size })
-    return session
+    return { session, ending: grown.growth === null ? null : { ...grown.growth, bytes: size } }
   })
 
-  const recall = Effect.fnUntraced(function* (ref: RolloutRef) {
+  const recall: KeptSessions["recall"] = Effect.fnUntraced(function* (ref, newest = Number.POSITIVE_INFINITY) {
     if (checkpoints === null) return null
     const stat = yield* store.stat(ref)
     if (stat.size < worthwhile) return null
     if (latest?.ref.path === ref.path && latest.stat.version === stat.version) return latest
     const found = yield* checkpoints.find(ref)
-    const loaded = found === null ? null : SavedSession.load(found.saved)
-    if (found === null || loaded === null || loaded.session.meta.id !== ref.threadId) return null
-    if (found.version !== stat.version) return yield* goOn(ref, loaded, stat.size)
-    return hold({ ...loaded.session, ref, stat }, found.saved.items.length)
+    const index = found === null ? null : SavedSession.read(found.text)
+    if (found === null || index === null || index.session.meta.id !== ref.threadId) return null
+    const from = SavedSession.firstBlock(index, newest)
+    const blocks = yield* checkpoints.blocks(ref, found.version, from)
+    const loaded = blocks === null ? null : SavedSession.load(index, blocks, from)
+    if (blocks === null || loaded === null) return null
+    // Of a part nothing is kept.
+    const isWhole = from === 0
+    if (found.version === stat.version) {
+      const session = { ...loaded.session, ref, stat }
+      return isWhole ? hold(session, sizeOf(blocks)) : session
+    }
+    const grown = yield* goOn(ref, loaded, stat.size)
+    if (grown === null) return null
+    if (isWhole) yield* keep(grown.session, grown.ending)
+    return grown.session
   })
 
   const remember = ({ meta, projected, projection, ref, segments, stat }: RestoredSession) => {

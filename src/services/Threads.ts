@@ -56,6 +56,13 @@ export interface ThreadsOptions {
   readonly unloadAfter?: Duration.Input
 }
 
+export interface ReadOptions {
+  /** Default true. */
+  readonly withTurns?: boolean
+  /** How many turns at the end have to have their items; those before may be `notLoaded`. Default: all. */
+  readonly newest?: number
+}
+
 export class Threads extends Context.Service<
   Threads,
   {
@@ -99,10 +106,7 @@ export class Threads extends Context.Service<
      * Any thread, loaded or stored, archived too, without loading it. Without its turns a stored one is restored only when
      * its rollout changed.
      */
-    readonly read: (
-      threadId: ThreadId,
-      options?: { readonly withTurns?: boolean }
-    ) => Effect.Effect<Snapshot, ThreadError>
+    readonly read: (threadId: ThreadId, options?: ReadOptions) => Effect.Effect<Snapshot, ThreadError>
   }
 >()("rethread/services/Threads") {
   /** Without an `Agent` in its context every turn fails with an error that says what to provide. */
@@ -348,14 +352,14 @@ const make = Effect.fnUntraced(function* (options: ThreadsOptions) {
   // Without a span: the request has one, and this is all of it.
   const read = Effect.fnUntraced(function* (
     threadId: ThreadId,
-    { withTurns = true }: { readonly withTurns?: boolean } = {}
+    { newest, withTurns = true }: ReadOptions = {}
   ): Effect.fn.Return<Snapshot, ThreadError> {
     // Nearly every thread is neither loaded nor being loaded: nobody has to be waited for.
     const thread = threads.has(threadId) || locks.isWanted(threadId) ? yield* find(threadId) : undefined
     if (thread !== undefined) return (yield* snapshots.ofLive(thread, Effect.void, withTurns))[0]
     const ref = yield* store.locate(threadId, { archived: true })
     if (!withTurns) return yield* tell(ref)
-    const kept = yield* recall(ref)
+    const kept = yield* recall(ref, newest)
     if (kept !== null) return yield* unloaded(kept, kept.turns)
     const session = yield* restore(ref)
     const turns = session.projected.turns.map(({ turn }) => turn)

@@ -30,6 +30,7 @@ import {
   Unull
 } from "../support/Script.ts"
 import { Line, linesOf, skimInto } from "../support/SkimLines.ts"
+import { loadWhole } from "../support/Saved.ts"
 
 const sessionOf = ({
   meta,
@@ -65,7 +66,7 @@ const goOn = (bytes: Uint8Array, at: number, mode: HistoryMode = "legacy") => {
   const kept = { ...growth, bytes: at, identity: "1", edge: bytes.slice(Math.max(0, at - 4), at) }
   // As it comes back from where it was kept.
   const saved = SavedSession.save(sessionOf(before), kept)
-  const loaded = saved === null ? null : SavedSession.load(saved)
+  const loaded = saved === null ? null : loadWhole(saved)
   if (loaded === null) return null
   assert.deepStrictEqual(loaded.growth, kept)
   return GrownSession.grow(loaded.session, kept, bytes.subarray(at))

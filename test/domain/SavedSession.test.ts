@@ -10,6 +10,7 @@ import * as SavedSession from "../../src/domain/SavedSession.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import { project, readLines, metaOf, script, um, S, am, C, U, event } from "../support/Script.ts"
 import { Line, linesOf, skimInto } from "../support/SkimLines.ts"
+import { loadWhole } from "../support/Saved.ts"
 
 const told = (projected: SessionProjection.ProjectedSession): SavedSession.SavedSession => ({
   meta: projected.meta,
@@ -34,7 +35,7 @@ const readSaved = Schema.decodeSync(Schema.fromJsonString(Text))
 
 const again = (session: SavedSession.SavedSession) => {
   const saved = SavedSession.save(session)
-  return saved === null ? null : (SavedSession.load(saved)?.session ?? null)
+  return saved === null ? null : (loadWhole(saved)?.session ?? null)
 }
 
 const whole = script([
@@ -87,13 +88,13 @@ describe("a session that is kept", () => {
     if (saved === null) return assert.fail("nothing was kept")
     const { session, turns } = readSaved(saved.text)
     const [first, ...others] = turns
-    assert.isNotNull(SavedSession.load({ ...saved, text: JSON.stringify({ session, turns }) }))
+    assert.isNotNull(loadWhole({ ...saved, text: JSON.stringify({ session, turns }) }))
     for (const key of Object.keys(first ?? {})) {
       for (const value of [{}, "", 0.5, true]) {
         const text = JSON.stringify({ session, turns: [{ ...first, [key]: value }, ...others] })
         const isMoment = ["startedAt", "completedAt", "durationMs"].includes(key) && value === 0.5
         const isName = key === "rootTurnId" && value === ""
-        const loaded = SavedSession.load({ ...saved, text })
+        const loaded = loadWhole({ ...saved, text })
         assert.strictEqual(loaded !== null, isMoment || isName, `${key}: ${JSON.stringify(value)}`)
       }
     }
@@ -102,8 +103,11 @@ describe("a session that is kept", () => {
   it.prop("is none once its text or its items are others", { at: Schema.Natural }, ({ at }) => {
     const saved = SavedSession.save(skimmed(whole.build().bytes, "legacy"))
     if (saved === null) return assert.fail("nothing was kept")
-    assert.isNull(SavedSession.load({ ...saved, text: saved.text.slice(0, at % saved.text.length) }))
-    assert.isNull(SavedSession.load({ ...saved, items: saved.items.subarray(0, at % saved.items.length) }))
+    assert.isNull(loadWhole({ ...saved, text: saved.text.slice(0, at % saved.text.length) }))
+    const [block = new Uint8Array(0)] = saved.blocks
+    assert.isNull(loadWhole({ ...saved, blocks: [block.subarray(0, at % block.length)] }))
+    assert.isNull(loadWhole({ ...saved, blocks: [new Uint8Array(block.length + 1)] }))
+    assert.isNull(loadWhole({ ...saved, blocks: [block, block] }))
   })
 
   const loadedWith = (fields: Readonly<Record<string, unknown>>) => {
@@ -111,7 +115,7 @@ describe("a session that is kept", () => {
     const kept: unknown = saved === null ? null : JSON.parse(saved.text)
     if (saved === null || !isRecord(kept) || !Array.isArray(kept.turns)) return assert.fail("nothing was kept")
     const turns = kept.turns.map((turn: unknown, at) => (at === 0 && isRecord(turn) ? { ...turn, ...fields } : turn))
-    return SavedSession.load({ ...saved, text: JSON.stringify({ ...kept, turns }) })
+    return loadWhole({ ...saved, text: JSON.stringify({ ...kept, turns }) })
   }
 
   for (const [field, others] of [
@@ -123,6 +127,7 @@ describe("a session that is kept", () => {
     ["startedAt", ["soon", {}]],
     ["completedAt", ["soon", {}]],
     ["durationMs", ["long", {}]],
+    ["block", [1, -1, "0", null, 0.5]],
     ["itemsEnd", ["9", null, 0.5]]
   ] as const) {
     it(`is none with a turn whose ${field} is nothing that was ever kept`, () => {
@@ -134,5 +139,68 @@ describe("a session that is kept", () => {
     const turn = { rootTurnId: "t0", status: "failed", error: null, startedAt: 5, completedAt: null, durationMs: 7 }
     const loaded = loadedWith(turn)?.session.turns[0]
     assert.deepStrictEqual({ ...loaded, items: [] }, { ...told(project(whole)).turns[0], ...turn, items: [] })
+  })
+})
+
+describe("the blocks of a session that is kept", () => {
+  const words = "x".repeat(100_000)
+  const turns = (count: number, said: (turn: number) => string) =>
+    told(
+      project(
+        script(
+          Array.from({ length: count }, (_, at) => [S(`t${at}`), um(`hello ${at}`), am(said(at)), C(`t${at}`)]).flat()
+        )
+      )
+    )
+  const kept = (session: SavedSession.SavedSession) => {
+    const saved = SavedSession.save(session)
+    const index = saved === null ? null : SavedSession.read(saved.text)
+    return saved === null || index === null ? assert.fail("nothing was kept") : { saved, index }
+  }
+
+  it("are of some turns each, none of which is in two", () => {
+    const session = turns(12, () => words)
+    const { index, saved } = kept(session)
+    assert.deepStrictEqual([saved.blocks.length, index.blocks], [4, 4])
+    for (const { length } of saved.blocks) assert.isBelow(length, 256 * 1024 + words.length + 1000)
+    assert.deepStrictEqual(loadWhole(saved)?.session, session)
+  })
+
+  it("are none without turns", () => {
+    const { index, saved } = kept(turns(0, () => ""))
+    assert.deepStrictEqual([saved.blocks, index.blocks, SavedSession.firstBlock(index, 3)], [[], 0, 0])
+  })
+
+  it.prop(
+    "are enough from the one on that has the first turn that is wanted",
+    { sizes: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 4 }))), wanted: Schema.Natural },
+    ({ sizes, wanted }) => {
+      const session = turns(sizes.length, (at) => words.repeat(sizes[at] ?? 0) || "no")
+      const { index, saved } = kept(session)
+      const count = wanted % (sizes.length + 2)
+      const first = SavedSession.firstBlock(index, count)
+      const loaded = SavedSession.load(index, saved.blocks.slice(first), first)?.session
+      const theirs = loaded?.turns ?? []
+      assert.strictEqual(theirs.length, session.turns.length)
+      for (const [at, turn] of session.turns.entries()) {
+        const isWanted = at >= sizes.length - count
+        const isLoaded = theirs[at]?.itemsView === "full"
+        assert.isTrue(isLoaded || !isWanted)
+        assert.deepStrictEqual(theirs[at], isLoaded ? turn : { ...turn, items: [], itemsView: "notLoaded" })
+      }
+    },
+    { arbitrary: { runs: 30 } }
+  )
+
+  it("are not those of a session that has fewer, more, or longer ones", () => {
+    const { index, saved } = kept(turns(12, () => words))
+    const [one = new Uint8Array(0), two = new Uint8Array(0), ...others] = saved.blocks
+    assert.isNotNull(SavedSession.load(index, [two, ...others], 1))
+    assert.isNull(SavedSession.load(index, [two, ...others]))
+    assert.isNull(SavedSession.load(index, others, 1))
+    assert.isNull(SavedSession.load(index, [one, one, two, ...others]))
+    assert.isNull(SavedSession.load(index, [one, two.subarray(1), ...others]))
+    assert.isNull(SavedSession.load(index, [one, new Uint8Array(two.length + 1), ...others]))
+    assert.isNull(SavedSession.load(index, [one, two, ...others.slice(1)]))
   })
 })

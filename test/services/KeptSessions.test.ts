@@ -8,17 +8,20 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { TestClock } from "effect/testing"
 import { edgeBytes } from "../../src/domain/GrownSession.ts"
-import * as SavedSession from "../../src/domain/SavedSession.ts"
+import type { SavedText } from "../../src/domain/SavedSession.ts"
+import { newestShown, turnPage } from "../../src/domain/TurnPage.ts"
 import { layerWith, MemoryFiles } from "../../src/layers/memory/MemoryRolloutStore.ts"
 import { CatalogDatabase } from "../../src/layers/sqlite/CatalogDatabase.ts"
 import * as SqliteCheckpoints from "../../src/layers/sqlite/SqliteCheckpoints.ts"
-import { type Checkpoint, Checkpoints } from "../../src/services/Checkpoints.ts"
+import type { Value } from "../../src/layers/sqlite/Sqlite.ts"
+import { Checkpoints } from "../../src/services/Checkpoints.ts"
 import * as KeptSessions from "../../src/services/KeptSessions.ts"
 import { RolloutParser } from "../../src/services/RolloutParser.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import { Threads } from "../../src/services/Threads.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
+import { loadWhole } from "../support/Saved.ts"
 import { am, C, item, rb, S, script, type Step, U, um } from "../support/Script.ts"
 import { server } from "../support/TestServer.ts"
 
@@ -125,6 +128,11 @@ describe.each(kinds)("sessions kept %s", (_, checkpoints) => {
   )
 })
 
+interface Kept {
+  readonly version: string
+  readonly saved: SavedText
+}
+
 describe("a session that is kept", () => {
   const other = script(said, { threadId: uuidAt(2, 2) }).build()
   const inMemory = SessionReconstruction.layer.pipe(
@@ -136,18 +144,24 @@ describe("a session that is kept", () => {
   /** Over the store with some of its ways changed, and one thing that was kept before. */
   const keptOver = Effect.fnUntraced(function* (
     change: (store: RolloutStore["Service"]) => Partial<RolloutStore["Service"]>,
-    before: Checkpoint | null = null
+    before: Kept | null = null
   ) {
     const store = yield* RolloutStore
-    const puts: Array<Checkpoint> = []
+    const puts: Array<Kept> = []
+    const asked: Array<number> = []
     const kept = yield* KeptSessions.make.pipe(
       Effect.provideService(RolloutStore, { ...store, ...change(store) }),
       Effect.provideService(Checkpoints, {
-        find: () => Effect.succeed(before),
+        find: () => Effect.succeed(before && { version: before.version, text: before.saved.text }),
+        blocks: (_ref, version, from) =>
+          Effect.sync(() => {
+            asked.push(from)
+            return before?.version === version ? before.saved.blocks.slice(from) : null
+          }),
         keep: (_, version, saved) => Effect.sync(() => void puts.push({ version, saved }))
       })
     )
-    return { kept, puts }
+    return { kept, puts, asked }
   })
 
   /** What is kept of the rollout. */
@@ -164,7 +178,7 @@ describe("a session that is kept", () => {
   it.effect("cannot go on where its end could not be had, or was another rollout's by then", () =>
     Effect.gen(function* () {
       const ended = yield* remembered(() => ({}))
-      assert.strictEqual(SavedSession.load(ended.saved)?.growth?.bytes, big.bytes.length)
+      assert.strictEqual(loadWhole(ended.saved)?.growth?.bytes, big.bytes.length)
       const changes: ReadonlyArray<Parameters<typeof remembered>[0]> = [
         () => ({ ends: () => Effect.succeed(null) }),
         (store) => ({
@@ -177,8 +191,8 @@ describe("a session that is kept", () => {
       ]
       for (const change of changes) {
         const { saved } = yield* remembered(change)
-        assert.deepStrictEqual(SavedSession.load(saved), {
-          ...(SavedSession.load(ended.saved) ?? assert.fail("not loaded")),
+        assert.deepStrictEqual(loadWhole(saved), {
+          ...(loadWhole(ended.saved) ?? assert.fail("not loaded")),
           growth: null
         })
       }
@@ -221,13 +235,13 @@ describe("a session that is kept", () => {
       yield* TestClock.adjust("1 second")
       const { size, version } = yield* RolloutStore.use((store) => store.stat(ref))
       assert.deepStrictEqual(
-        puts.map((put) => [put.version, SavedSession.load(put.saved)?.growth?.bytes]),
+        puts.map((put) => [put.version, loadWhole(put.saved)?.growth?.bytes]),
         [[version, size]]
       )
     }).pipe(Effect.scoped, Effect.provide(inMemory))
   )
 
-  it.effect("is held in memory when it was asked for, up to 16 MiB of items", () =>
+  it.effect("is held in memory when it was asked for, up to 16 MiB of turns", () =>
     Effect.gen(function* () {
       const { saved, version } = yield* remembered(() => ({}))
       const ref = yield* locate(big)
@@ -238,11 +252,62 @@ describe("a session that is kept", () => {
       ] as const) {
         // Nobody looks at the items here.
         const text = saved.text.replace(/"end":\d+\}\]\}$/, `"end":${bytes}}]}`)
-        const { kept } = yield* keptOver(() => ({}), { version, saved: { text, items: new Uint8Array(bytes) } })
+        const { kept } = yield* keptOver(() => ({}), { version, saved: { text, blocks: [new Uint8Array(bytes)] } })
         const first = yield* kept.recall(ref)
         assert.strictEqual(first?.meta.id, big.threadId)
         assert.strictEqual((yield* kept.recall(ref)) === first, isHeld)
       }
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  const many = script(
+    Array.from({ length: 8 }, (_, at) => [
+      S(`t${at}`),
+      um(`${at}`),
+      am("y".repeat(150_000)),
+      padding,
+      C(`t${at}`)
+    ]).flat(),
+    { threadId: uuidAt(3, 3) }
+  ).build()
+
+  it.effect("is told of as far as it is asked for, and is not held then, nor kept", () =>
+    Effect.gen(function* () {
+      yield* MemoryFiles.use((files) => files.write({ path: many.path, content: many.content }))
+      const session = yield* Effect.flatMap(locate(many), (ref) => SessionReconstruction.use((all) => all.restore(ref)))
+      const { kept: first, puts } = yield* keptOver(() => ({}))
+      yield* first.remember(session)
+      yield* TestClock.adjust("1 second")
+      const before = puts[0] ?? assert.fail("nothing was kept")
+      const ref = yield* locate(many)
+      const { asked, kept, puts: later } = yield* keptOver(() => ({}), before)
+      const turns = session.projected.turns.map(({ turn }) => turn)
+      for (const limit of [1, 2, 3, 8, 9]) {
+        const query = { cursor: null, limit, sortDirection: "desc", itemsView: "full" } as const
+        const part = yield* kept.recall(ref, newestShown(query))
+        assert.deepStrictEqual(turnPage(part?.turns ?? [], query), turnPage(turns, query), `${limit}`)
+      }
+      assert.deepStrictEqual(asked, [3, 3, 2, 0])
+      assert.strictEqual(yield* kept.recall(ref, 1), yield* kept.recall(ref))
+
+      const { content } = script([S("t8"), um("more"), am("done"), C("t8")]).build()
+      yield* MemoryFiles.use((files) => files.append(many.path, content.split("\n").slice(1).join("\n")))
+      const { kept: grown, puts: none } = yield* keptOver(() => ({}), before)
+      const some = yield* grown.recall(yield* locate(many), 1)
+      assert.deepStrictEqual(
+        some?.turns.map(({ itemsView }) => itemsView),
+        ["notLoaded", "notLoaded", "notLoaded", "notLoaded", "notLoaded", "notLoaded", "full", "full", "full"]
+      )
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([later, none], [[], []])
+    }).pipe(Effect.scoped, Effect.provide(inMemory))
+  )
+
+  it.effect("is read anew when its blocks are gone", () =>
+    Effect.gen(function* () {
+      const { saved, version } = yield* remembered(() => ({}))
+      const { kept } = yield* keptOver(() => ({}), { version, saved: { ...saved, blocks: [] } })
+      assert.isNull(yield* kept.recall(yield* locate(big)))
     }).pipe(Effect.scoped, Effect.provide(inMemory))
   )
 
@@ -276,17 +341,45 @@ describe("a session that is kept", () => {
   )
 })
 
-describe("a row that is damaged", () => {
-  it.effect("was not kept", () =>
+describe("what is kept in the database", () => {
+  const ref = { threadId: big.threadId, path: "/r.jsonl", archived: false, segmentId: null }
+  const text = "{}"
+  const blocks = [new Uint8Array([1, 2, 3]), new Uint8Array([4]), new Uint8Array([5, 6])]
+  const damaged = (sql: string, ...values: ReadonlyArray<Value>) =>
     Effect.gen(function* () {
-      const database = yield* CatalogDatabase
       const checkpoints = yield* Checkpoints
-      const ref = { threadId: big.threadId, path: "/r.jsonl", archived: false, segmentId: null }
-      const saved = { text: "{}", items: new Uint8Array([1, 2, 3]) }
-      yield* checkpoints.keep(ref, "v1", saved)
-      assert.deepStrictEqual(yield* checkpoints.find(ref), { version: "v1", saved })
-      yield* database.use((sql) => sql.run("UPDATE checkpoint SET items = ?", new Uint8Array([1, 2, 4])))
-      assert.isNull(yield* checkpoints.find(ref))
+      yield* checkpoints.keep(ref, "v1", { text, blocks })
+      yield* CatalogDatabase.use((database) => database.use((on) => on.run(sql, ...values)))
+      return { found: yield* checkpoints.find(ref), blocks: yield* checkpoints.blocks(ref, "v1", 1) }
     }).pipe(Effect.provide(SqliteCheckpoints.layerDatabase.pipe(Layer.provideMerge(CatalogDatabase.layerMemory))))
+
+  it.effect("is what was kept last, from any block on", () =>
+    Effect.gen(function* () {
+      const checkpoints = yield* Checkpoints
+      yield* checkpoints.keep(ref, "v0", { text: "[]", blocks: [...blocks, ...blocks] })
+      yield* checkpoints.keep(ref, "v1", { text, blocks })
+      assert.deepStrictEqual(yield* checkpoints.find(ref), { version: "v1", text })
+      for (const from of [0, 1, 2, 3]) {
+        assert.deepStrictEqual(yield* checkpoints.blocks(ref, "v1", from), blocks.slice(from))
+      }
+      assert.isNull(yield* checkpoints.blocks(ref, "v0", 0))
+    }).pipe(Effect.provide(SqliteCheckpoints.layerDatabase.pipe(Layer.provideMerge(CatalogDatabase.layerMemory))))
+  )
+
+  it.effect("is nothing when its text is damaged", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* damaged("UPDATE checkpoint SET body = ?", "[]")).found, null)
+    })
+  )
+
+  it.effect("is no block when one of those that are asked for is damaged, missing or of another version", () =>
+    Effect.gen(function* () {
+      const bytes = new Uint8Array([5, 7])
+      assert.isNull((yield* damaged("UPDATE checkpoint_block SET bytes = ? WHERE number = 2", bytes)).blocks)
+      assert.isNull((yield* damaged("DELETE FROM checkpoint_block WHERE number = 1")).blocks)
+      assert.isNull((yield* damaged("UPDATE checkpoint_block SET version = ? WHERE number = 2", "v2")).blocks)
+      const other = yield* damaged("UPDATE checkpoint_block SET bytes = ? WHERE number = 0", bytes)
+      assert.deepStrictEqual(other.blocks, blocks.slice(1))
+    })
   )
 })

@@ -199,6 +199,7 @@ describe("sessions that are kept", () => {
       const puts: Array<string> = []
       const checkpoints: Checkpoints["Service"] = {
         find: () => Effect.succeed(null),
+        blocks: () => Effect.succeed(null),
         keep: (ref: RolloutRef) => Effect.sync(() => void puts.push(ref.path))
       }
       const kept = yield* KeptSessions.make.pipe(Effect.provideService(Checkpoints, checkpoints))

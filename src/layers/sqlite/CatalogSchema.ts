@@ -5,7 +5,7 @@
 import type { Sql } from "./Sqlite.ts"
 
 /** Raised with every change of a table, or of what is written into one. */
-export const schemaVersion = 6
+export const schemaVersion = 7
 
 const tables: ReadonlyArray<string> = [
   // One row per current rollout. `version`: the file's size, times and identity when its head was read. `body`: the
@@ -36,14 +36,22 @@ const tables: ReadonlyArray<string> = [
   // Those whose texts are not known: few, or none, once somebody has searched.
   `CREATE INDEX rollout_unheard ON rollout (archived) WHERE said_version IS NOT version`,
   `CREATE INDEX rollout_updated ON rollout (archived, listed, updated, thread)`,
-  // Restored sessions, each of one version of its rollout; `sum`: the CRC-32 of `body` and `items`.
+  // Restored sessions, each of one version of its rollout, and their turns in blocks; `sum`: the CRC-32 of `body`, of `bytes`.
   `CREATE TABLE checkpoint (
     path TEXT PRIMARY KEY,
     version TEXT NOT NULL,
     sum INTEGER NOT NULL,
-    body TEXT NOT NULL,
-    items BLOB NOT NULL
+    body TEXT NOT NULL
   )`,
+  `CREATE TABLE checkpoint_block (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    version TEXT NOT NULL,
+    sum INTEGER NOT NULL,
+    bytes BLOB NOT NULL
+  )`,
+  `CREATE UNIQUE INDEX checkpoint_block_path ON checkpoint_block (path, number)`,
   // What was said, in order, white space collapsed.
   `CREATE TABLE said (id INTEGER PRIMARY KEY, rollout INTEGER NOT NULL, text TEXT NOT NULL)`,
   `CREATE INDEX said_rollout ON said (rollout, id)`,

@@ -1,28 +1,37 @@
 /**
- * {@link Checkpoints} in the catalog's database: a row a rollout, with a checksum over what is kept. A database that
- * fails, or was replaced, has kept nothing.
+ * {@link Checkpoints} in the catalog's database: a row a rollout, and one for each block of its turns, with a checksum
+ * over each. A database that fails, or was replaced, has kept nothing.
  */
-import { Effect, Layer, Option } from "effect"
-import type { SavedText } from "../../domain/SavedSession.ts"
+import { Effect, Layer } from "effect"
 import { type Checkpoint, Checkpoints } from "../../services/Checkpoints.ts"
 import { CatalogDatabase } from "./CatalogDatabase.ts"
-import type { Row } from "./Sqlite.ts"
+import type { Row, Sql } from "./Sqlite.ts"
 
-/** Sessions whose items are more than this are not kept, in bytes. */
+/** Sessions whose turns are more than this are not kept, in bytes. */
 const largest = 128 * 1024 * 1024
 
-const sumOf = ({ items, text }: SavedText): number => {
-  // Loaded when it is first needed: a start does without.
-  const { crc32 } = process.getBuiltinModule("node:zlib")
-  return crc32(items, crc32(text))
-}
+/** Loaded when it is first needed: a start does without. */
+const sumOf = (data: string | Uint8Array): number => process.getBuiltinModule("node:zlib").crc32(data)
 
 const checkpointOf = (row: Row | undefined): Checkpoint | null => {
   if (row === undefined) return null
-  const { body, items, sum, version } = row
-  if (typeof version !== "string" || typeof body !== "string" || !(items instanceof Uint8Array)) return null
-  const saved = { text: body, items }
-  return sumOf(saved) === sum ? { version, saved } : null
+  const { body, sum, version } = row
+  return typeof version === "string" && typeof body === "string" && sumOf(body) === sum ? { version, text: body } : null
+}
+
+const blocksFrom = (sql: Sql, path: string, version: string, from: number): ReadonlyArray<Uint8Array> | null => {
+  const blocks: Array<Uint8Array> = []
+  const rows = sql.each(
+    "SELECT number, version, sum, bytes FROM checkpoint_block WHERE path = ? AND number >= ? ORDER BY number",
+    path,
+    from
+  )
+  for (const { bytes, number, sum, version: of } of rows) {
+    const isIt = of === version && number === from + blocks.length && bytes instanceof Uint8Array
+    if (!isIt || sumOf(bytes) !== sum) return null
+    blocks.push(bytes)
+  }
+  return blocks
 }
 
 /** In the database of the context. */
@@ -30,30 +39,39 @@ export const layerDatabase: Layer.Layer<Checkpoints, never, CatalogDatabase> = L
   Checkpoints,
   Effect.gen(function* () {
     const database = yield* CatalogDatabase
+    const orNull = <A>(body: (sql: Sql) => A | null) => Effect.orElseSucceed(database.use(body), () => null)
     return Checkpoints.of({
       find: Effect.fnUntraced(function* (ref) {
         if (!(yield* database.exists)) return null
-        const found = yield* Effect.option(
-          database.use((sql) =>
-            checkpointOf(sql.get("SELECT version, body, items, sum FROM checkpoint WHERE path = ?", ref.path))
-          )
+        return yield* orNull((sql) =>
+          checkpointOf(sql.get("SELECT version, body, sum FROM checkpoint WHERE path = ?", ref.path))
         )
-        return Option.getOrNull(found)
       }),
-      keep: (ref, version, saved) =>
-        saved.items.length > largest
+      blocks: (ref, version, from) => orNull((sql) => blocksFrom(sql, ref.path, version, from)),
+      keep: (ref, version, { blocks, text }) =>
+        blocks.reduce((sum, { length }) => sum + length, 0) > largest
           ? Effect.void
           : Effect.ignore(
-              database.use((sql) =>
+              database.transaction((sql) => {
                 sql.run(
-                  "INSERT OR REPLACE INTO checkpoint (path, version, sum, body, items) VALUES (?, ?, ?, ?, ?)",
+                  "INSERT OR REPLACE INTO checkpoint (path, version, sum, body) VALUES (?, ?, ?, ?)",
                   ref.path,
                   version,
-                  sumOf(saved),
-                  saved.text,
-                  saved.items
+                  sumOf(text),
+                  text
                 )
-              )
+                sql.run("DELETE FROM checkpoint_block WHERE path = ?", ref.path)
+                for (const [number, bytes] of blocks.entries()) {
+                  sql.run(
+                    "INSERT INTO checkpoint_block (path, number, version, sum, bytes) VALUES (?, ?, ?, ?, ?)",
+                    ref.path,
+                    number,
+                    version,
+                    sumOf(bytes),
+                    bytes
+                  )
+                }
+              })
             )
     })
   })

@@ -7,12 +7,12 @@
  */
 import { Effect, Ref, Result } from "effect"
 import { ItemId, parseThreadId } from "../../domain/Ids.ts"
-import { clampLimit, itemPage, turnPage } from "../../domain/TurnPage.ts"
+import { clampLimit, itemPage, newestShown, turnPage } from "../../domain/TurnPage.ts"
 import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
 import { ThreadCatalog } from "../../services/ThreadCatalog.ts"
 import type { ForkRequest } from "../../services/ThreadForks.ts"
 import { type Attached, type ResumeTarget, ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
-import { type Snapshot, Threads } from "../../services/Threads.ts"
+import { type ReadOptions, type Snapshot, Threads } from "../../services/Threads.ts"
 import { CurrentRequest, requireExperimental } from "./CurrentRequest.ts"
 import * as ClientHandlers from "./ClientHandlers.ts"
 import * as CommandHandlers from "./CommandHandlers.ts"
@@ -108,10 +108,8 @@ const make = Effect.gen(function* () {
     yield* afterResponse((receipt) => Effect.flatMap(lifecycle.replay(receipt, attached), lifecycle.follow))
   })
 
-  const read = (threadId: string, withTurns = true) =>
-    Effect.flatMap(threadIdOf(threadId), (id) =>
-      Effect.mapError(threads.read(id, { withTurns }), WireError.fromThreadError)
-    )
+  const read = (threadId: string, options: ReadOptions = {}) =>
+    Effect.flatMap(threadIdOf(threadId), (id) => Effect.mapError(threads.read(id, options), WireError.fromThreadError))
 
   return CodexProtocol.of({
     initialize,
@@ -165,7 +163,7 @@ const make = Effect.gen(function* () {
     }),
 
     "thread/read": ({ threadId, includeTurns }) =>
-      Effect.map(read(threadId, includeTurns === true), (snapshot) =>
+      Effect.map(read(threadId, { withTurns: includeTurns === true }), (snapshot) =>
         Results.threadRead(snapshot, { withTurns: includeTurns === true })
       ),
 
@@ -196,12 +194,14 @@ const make = Effect.gen(function* () {
       ),
 
     "thread/turns/list": Effect.fnUntraced(function* (params) {
-      const page = turnPage(Results.turnsOf(yield* read(params.threadId)), {
+      const query = {
         cursor: params.cursor ?? null,
         limit: clampLimit(params.limit),
         sortDirection: params.sortDirection ?? "desc",
         itemsView: params.itemsView ?? "summary"
-      })
+      }
+      const snapshot = yield* read(params.threadId, { newest: newestShown(query) })
+      const page = turnPage(Results.turnsOf(snapshot), query)
       return yield* Effect.mapError(Effect.fromResult(page), WireError.fromInvalidCursor)
     }),
 

@@ -5,14 +5,14 @@ import { Effect, type Layer } from "effect"
 import type { Rpc, RpcGroup } from "effect/rpc"
 import type { ThreadId } from "../../domain/Ids.ts"
 import type { Thread } from "../../domain/Thread.ts"
-import { clampLimit, itemPage, turnPage } from "../../domain/TurnPage.ts"
+import { clampLimit, itemPage, newestShown, turnPage } from "../../domain/TurnPage.ts"
 import { Approvals } from "../../services/Approvals.ts"
 import { NotificationDelivery } from "../../services/NotificationDelivery.ts"
 import { ThreadCatalog } from "../../services/ThreadCatalog.ts"
 import { ThreadCommands } from "../../services/ThreadCommands.ts"
 import { InvalidRequest } from "../../services/ThreadError.ts"
 import { type ResumeTarget, ThreadLifecycle } from "../../services/ThreadLifecycle.ts"
-import { Threads } from "../../services/Threads.ts"
+import { type ReadOptions, Threads } from "../../services/Threads.ts"
 import { userInput } from "../codex/Params.ts"
 import { type AttachmentOptions, make as makeAttachments, snapshotOf } from "./NativeAttachment.ts"
 import { QuestionNotOpen } from "./NativeError.ts"
@@ -48,7 +48,8 @@ const make = Effect.fnUntraced(function* (options: AttachmentOptions) {
   const approvals = yield* Approvals
   const attachment = yield* makeAttachments(options)
 
-  const turnsOf = (threadId: ThreadId) => Effect.map(threads.read(threadId), ({ thread }) => thread.turns)
+  const turnsOf = (threadId: ThreadId, options?: ReadOptions) =>
+    Effect.map(threads.read(threadId, options), ({ thread }) => thread.turns)
 
   /** The catalog knows rollouts; which of their threads are loaded is known here. */
   const statuses = Effect.map(threads.loaded, (ids) => {
@@ -155,8 +156,8 @@ const make = Effect.fnUntraced(function* (options: AttachmentOptions) {
       sortDirection = "desc",
       threadId
     }) {
-      const turns = yield* turnsOf(threadId)
       const query = { cursor, limit: clampLimit(limit), sortDirection, itemsView }
+      const turns = yield* turnsOf(threadId, { newest: newestShown(query) })
       return plain(yield* Effect.fromResult(turnPage(turns, query)))
     }),
 
