@@ -47,8 +47,18 @@ export const PASSAGE_BYTES: i32 = 64
 export const PIECES: i32 = PASSAGE + PASSAGE_BYTES
 export const PRINTED: i32 = PIECES + PIECE_ROOM
 export const PRINTED_END: i32 = PRINTED + PRINT_ROOM
+/**
+ * A whole turn, in words: the rows of its beginning's number, that line's number and length, how many items it has, how many were filed up
+ * to its end, the row of its last figures (-1), the row of its end; where its items begin and end in what was printed, and the turn;
+ * and a double, where it begins in the rollout.
+ */
+export const TURN_ROW: i32 = 56
+export const TURN_ROWS: i32 = PRINTED_END + 64
+/** The settings that turns are compared with: five values, each behind its length (0: absent); -1 without any. */
+export const REFERENCE: i32 = TURN_ROWS + (MOST_LINES / 2) * TURN_ROW
+export const REFERENCE_ROOM: i32 = 4096
 /** Where the bytes go that are to be looked over. */
-export const BYTES: i32 = PRINTED_END + 64
+export const BYTES: i32 = REFERENCE + REFERENCE_ROOM
 
 /** Kinds of lines. What is none of these has to be read whole. */
 export const UNKNOWN: i32 = 0

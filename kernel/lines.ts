@@ -55,8 +55,9 @@ import {
   USER_MESSAGE
 } from "./layout"
 
-export { BYTES, LENGTHS, LINES, OFFSETS, PASSAGE, PIECES, PRINTED, ROWS, USERS } from "./layout"
+export { BYTES, LENGTHS, LINES, OFFSETS, PASSAGE, PIECES, PRINTED, REFERENCE, ROWS, TURN_ROWS, USERS } from "./layout"
 export { takePassage } from "./passage"
+export { takeTurns } from "./turns"
 
 const OPENING = '{"timestamp":"'
 const GLUED = '{"timestamp":'

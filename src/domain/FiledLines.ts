@@ -23,6 +23,7 @@ export interface FiledLine {
 }
 
 const kinds = ["item", "summary", "replacement"] as const
+/** The number is the kernel's too (`kernel/passage.ts`). */
 const FROM_USER = 4
 const FLAG_BITS = 3
 
@@ -45,6 +46,17 @@ class Page {
     this.lines = new Int32Array(room)
     this.lengths = new Int32Array(room)
     this.offsets = new Float64Array(room)
+  }
+
+  /** Lines that were taken together; `ours`: their flags, but for who speaks. */
+  copy(at: number, filed: FiledItems, from: number, count: number, ours: number, serial: TurnSerial): void {
+    const to = from + count
+    this.serials.fill(serial, at, at + count)
+    this.lines.set(filed.lines.subarray(from, to), at)
+    this.lengths.set(filed.lengths.subarray(from, to), at)
+    this.offsets.set(filed.offsets.subarray(from, to), at)
+    this.flags.set(filed.users.subarray(from, to), at)
+    if (ours > 0) for (let next = at; next < at + count; next++) this.flags[next] = (this.flags[next] ?? 0) | ours
   }
 
   /** The same lines in a page with more room. */
@@ -83,12 +95,14 @@ export class FiledLines {
     }
   }
 
-  /** Files the items of a passage, all of one turn. */
-  pushPassage({ lengths, lines, offsets, users }: FiledItems, segment: number, serial: TurnSerial): void {
-    const ours = segment << FLAG_BITS
-    for (let at = 0; at < lines.length; at++) {
-      const flags = users[at] === 1 ? ours | FROM_USER : ours
-      this.put(serial, flags, lines[at] ?? 0, lengths[at] ?? 0, offsets[at] ?? 0)
+  /** Files items that were taken together, from the one with the number `from` on up to `to`, all of one turn. */
+  pushFiled(filed: FiledItems, from: number, to: number, segment: number, serial: TurnSerial): void {
+    for (let next = from; next < to;) {
+      const at = this.place()
+      const count = Math.min(to - next, this.last.room - at)
+      this.last.copy(at, filed, next, count, segment << FLAG_BITS, serial)
+      this.size += count
+      next += count
     }
   }
 
@@ -110,9 +124,15 @@ export class FiledLines {
     }
   }
 
-  private put(serial: number, flags: number, line: number, length: number, offset: number): void {
+  /** Where the next line goes in the last page, which has room for it. */
+  private place(): number {
     const at = this.size % PAGE
     if (at === this.last.room || at === 0) this.makeRoom(at)
+    return at
+  }
+
+  private put(serial: number, flags: number, line: number, length: number, offset: number): void {
+    const at = this.place()
     const page = this.last
     page.serials[at] = serial
     page.flags[at] = flags

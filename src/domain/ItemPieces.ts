@@ -1,10 +1,11 @@
 /**
- * The JSON of items that only say something, cut where their number and their texts belong: what `PrintedItems.ts` and the
- * kernel print them with.
+ * The JSON of items that only say something, cut where their number and their texts belong, and of turns that ended as they
+ * should: what `PrintedItems.ts` and the kernel print them with.
  */
 import { ItemId } from "./Ids.ts"
 import { noTimes } from "./ItemParts.ts"
 import { agentMessage } from "./MessageItems.ts"
+import { afterItems, beforeItems } from "./TurnText.ts"
 import type { ReasoningItem, UserInput, UserMessageItem } from "./ThreadItem.ts"
 
 /** What may be sent beside a text, in the order in which items show it. */
@@ -61,5 +62,19 @@ export const ATTACHED = {
   local_audio: encoded(cut(attachedAs.local_audio))
 }
 
-/** All that the kernel prints with, in its order (`kernel/passage.ts`). */
-export const kernelPieces: ReadonlyArray<Uint8Array> = [...REASONING, ...AGENT, ...USER]
+/** Before a turn's id, before its root's, before the items. */
+const beforeTurn = encoded(beforeItems({ id: HOLE, rootTurnId: HOLE }).split(JSON.stringify(HOLE)))
+/** Behind the items, before each of the three times, behind the last. */
+const afterTurn = encoded(
+  afterItems({
+    itemsView: "full",
+    status: "completed",
+    error: null,
+    startedAt: 111,
+    completedAt: 111,
+    durationMs: 111
+  }).split("111")
+)
+
+/** All that the kernel prints with, in its order (`kernel/print.ts`, `kernel/turns.ts`). */
+export const kernelPieces: ReadonlyArray<Uint8Array> = [...REASONING, ...AGENT, ...USER, ...beforeTurn, ...afterTurn]

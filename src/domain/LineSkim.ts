@@ -9,7 +9,7 @@ import type { Searchable } from "./ByteSearch.ts"
 import { type Attachment, attachments } from "./ItemPieces.ts"
 import { isNull, naturalAt, plainText, standsAt } from "./JsonBytes.ts"
 import type { Looked } from "./LineScanner.ts"
-import { LineKind, type LineKey } from "./LineTable.ts"
+import { LineKind, type LineKey, type WholeTurn } from "./LineTable.ts"
 import type { RolloutRecord, TurnContext } from "./RolloutLine.ts"
 
 /** What was said: which kind of line told of it. */
@@ -37,7 +37,44 @@ export interface SkimmedRecord {
   readonly record: RolloutRecord
 }
 
-const SANDBOX = new TextEncoder().encode('{"type":"')
+/** What the first and the last line of a whole turn tell of it; times in Unix seconds. */
+export interface TurnFacts {
+  readonly id: string
+  readonly rootTurnId: string | null
+  readonly startedAt: number | null
+  readonly completedAt: number | null
+  readonly durationMs: number | null
+}
+
+/** Of a turn that was taken whole. */
+export const turnFacts = (looked: Looked, { begun, ended }: Pick<WholeTurn, "begun" | "ended">): TurnFacts => {
+  const [first, last] = [new Members(looked, begun), new Members(looked, ended)]
+  return {
+    id: first.text("turn_id") ?? "",
+    rootTurnId: first.text("root_turn_id"),
+    startedAt: first.natural("started_at") ?? null,
+    completedAt: last.natural("completed_at") ?? null,
+    durationMs: last.natural("duration_ms") ?? null
+  }
+}
+
+const encoder = new TextEncoder()
+
+/** The values that decide whether settings are as before, in the kernel's order. */
+const settingKeys = ["cwd", "model", "effort", "approval_policy", "approvals_reviewer"] as const
+
+/** Settings as whole turns are compared with them: each value as JSON, empty where there is none. Null when they cannot be. */
+export const referenceOf = (context: TurnContext): ReadonlyArray<Uint8Array> | null => {
+  const values: Array<Uint8Array> = []
+  for (const key of settingKeys) {
+    const value = context[key] ?? null
+    if (value !== null && typeof value !== "string") return null
+    values.push(value === null ? new Uint8Array(0) : encoder.encode(JSON.stringify(value)))
+  }
+  return values
+}
+
+const SANDBOX = encoder.encode('{"type":"')
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const LETTER_U = 0x75
@@ -60,15 +97,17 @@ const isVisible = (bytes: Uint8Array, from: number, to: number): boolean => {
 class Members {
   readonly bytes: Uint8Array
   private readonly looked: Looked
-  constructor(looked: Looked) {
+  private readonly at: number
+  constructor(looked: Looked, at = looked.at) {
     this.looked = looked
+    this.at = at
     this.bytes = looked.bytes
   }
   from(key: LineKey): number {
-    return this.looked.table.memberFrom(this.looked.at, key)
+    return this.looked.table.memberFrom(this.at, key)
   }
   to(key: LineKey): number {
-    return this.looked.table.memberTo(this.looked.at, key)
+    return this.looked.table.memberTo(this.at, key)
   }
   /** Is it missing, or null? */
   isAbsent(key: LineKey): boolean {

@@ -83,15 +83,34 @@ const DETAIL = 5
 /** In doubles. */
 const ORDINAL = 3
 
-// What a passage comes to, in words.
+// What a passage comes to, or whole turns, in words.
 const PRINTED = 0
 const ADDED = 1
 const REASONS = 2
+const TURNS = 2
 const FILED = 3
 const LAST_WORD = 4
 const COUNTED = 5
 /** In doubles. */
 const HIGHEST = 3
+
+// The row of a whole turn, in words.
+const TURN_ROW = 14
+const BEGUN = 0
+const LINE = 1
+const LENGTH = 2
+const ITEMS = 3
+const FILED_TO = 4
+const FIGURES = 5
+const ENDED = 6
+const ITEMS_FROM = 9
+const ITEMS_END = 10
+const END = 11
+/** In doubles. */
+const OFFSET = 6
+
+/** Bytes that a reference may have. */
+const referenceRoom = 4096
 
 const NEWLINE = 0x0a
 const pageBytes = 65_536
@@ -119,7 +138,10 @@ interface Kernel {
   readonly PASSAGE: Address
   readonly PIECES: Address
   readonly PRINTED: Address
+  readonly TURN_ROWS: Address
+  readonly REFERENCE: Address
   readonly BYTES: Address
+  readonly takeTurns: (at: number, count: number, laid: number, first: number, line: number, offset: number) => number
   readonly takePassage: (
     at: number,
     count: number,
@@ -138,7 +160,7 @@ declare const WebAssembly: Platform | undefined
 const compile = Option.liftThrowable((platform: Platform) => new platform.Module(bytesOfBase64(lineKernel)))
 
 /** Pages of everything that lies before the bytes. */
-const tablePages = 22
+const tablePages = 23
 
 const layPieces = (memory: ArrayBuffer, at: number): void => {
   const bytes = new Uint8Array(memory)
@@ -165,7 +187,7 @@ export interface FiledItems {
   readonly offsets: Float64Array
   readonly lines: Int32Array
   readonly lengths: Int32Array
-  /** 1 where a user speaks. */
+  /** 4 where a user speaks, else 0. */
   readonly users: Int32Array
 }
 
@@ -195,6 +217,40 @@ export interface BeforePassage {
   readonly items: number
   /** Does its last one go on with the next part of reasoning? */
   readonly reasons: boolean
+}
+
+/** A turn of which all lines were taken. Its places are among the rows that were looked over, and in what was printed. */
+export interface WholeTurn {
+  /** The lines that began and ended it. */
+  readonly begun: number
+  readonly ended: number
+  /** Which line of the rollout began it, where that begins, how long it is, and its ordinal (-1 without one). */
+  readonly line: number
+  readonly offset: number
+  readonly length: number
+  readonly ordinal: number
+  /** How many items it has. */
+  readonly items: number
+  /** What was filed belongs to it from where the turn before ends up to here. */
+  readonly filedTo: number
+  /** The last figures in it; null without any. */
+  readonly counts: Counts | null
+  /** It begins where the one before ends. */
+  readonly itemsFrom: number
+  readonly itemsEnd: number
+  readonly end: number
+}
+
+/** Whole turns, one behind the other. */
+export interface WholeTurns extends Pick<Passage, "lines" | "printed" | "items" | "filed" | "ordinal"> {
+  readonly turns: ReadonlyArray<WholeTurn>
+}
+
+/** What whole turns go on from. */
+export interface BeforeTurns {
+  readonly nextItem: number
+  /** The settings that theirs have to be, value by value (`LineSkim.referenceOf`); null: they may tell of none. */
+  readonly reference: ReadonlyArray<Uint8Array> | null
 }
 
 let compiled: Option.Option<object> | null = null
@@ -313,26 +369,92 @@ export class LineTable {
     const { kernel } = this
     const { items, nextItem, reasons } = before
     const lines = kernel.takePassage(at, count, this.laid, nextItem, items, reasons ? 1 : 0, line, offset)
-    const sum = (at: number) => this.words[kernel.PASSAGE.value / 4 + at] ?? 0
-    const filed = sum(FILED)
-    const counted = sum(COUNTED)
-    const printed = kernel.PRINTED.value
+    const counted = this.sum(COUNTED)
+    return {
+      lines,
+      printed: this.printed(),
+      items: this.sum(ADDED),
+      isReasoning: this.sum(REASONS) === 1,
+      filed: this.filed(),
+      lastWord: lastWords[this.sum(LAST_WORD)] ?? null,
+      counts: counted < 0 ? null : this.counts(counted),
+      ordinal: this.highest()
+    }
+  }
+
+  /** Takes the whole turns that begin with the line at `at`, of `count` lines at most. `line` and `offset` as of a passage. */
+  turns(at: number, count: number, { nextItem, reference }: BeforeTurns, line: number, offset: number): WholeTurns {
+    const { kernel } = this
+    this.layReference(reference)
+    const lines = kernel.takeTurns(at, count, this.laid, nextItem, line, offset)
+    const turns: Array<WholeTurn> = []
+    for (let number = 0; number < this.sum(TURNS); number++) turns.push(this.wholeTurn(number))
+    return {
+      lines,
+      turns,
+      printed: this.printed(),
+      items: this.sum(ADDED),
+      filed: this.filed(),
+      ordinal: this.highest()
+    }
+  }
+
+  private wholeTurn(number: number): WholeTurn {
+    const row = this.kernel.TURN_ROWS.value / 4 + number * TURN_ROW
+    const word = (at: number) => this.words[row + at] ?? 0
+    const begun = word(BEGUN)
+    const counted = word(FIGURES)
+    return {
+      begun,
+      ended: word(ENDED),
+      line: word(LINE),
+      offset: this.doubles[row / 2 + OFFSET] ?? 0,
+      length: word(LENGTH),
+      ordinal: this.ordinal(begun),
+      items: word(ITEMS),
+      filedTo: word(FILED_TO),
+      counts: counted < 0 ? null : this.counts(counted),
+      itemsFrom: word(ITEMS_FROM),
+      itemsEnd: word(ITEMS_END),
+      end: word(END)
+    }
+  }
+
+  private layReference(values: BeforeTurns["reference"]): void {
+    let at = this.kernel.REFERENCE.value
+    const view = new DataView(this.bytes.buffer)
+    const size = values?.reduce((size, { length }) => size + 4 + length, 0) ?? referenceRoom
+    if (values === null || size >= referenceRoom) return view.setInt32(at, -1, true)
+    for (const value of values) {
+      view.setInt32(at, value.length, true)
+      this.bytes.set(value, at + 4)
+      at += 4 + value.length
+    }
+  }
+
+  private sum(at: number): number {
+    return this.words[this.kernel.PASSAGE.value / 4 + at] ?? 0
+  }
+
+  private printed(): Uint8Array {
+    const from = this.kernel.PRINTED.value
+    return this.bytes.subarray(from, from + this.sum(PRINTED))
+  }
+
+  private highest(): number {
+    return this.doubles[this.kernel.PASSAGE.value / 8 + HIGHEST] ?? -1
+  }
+
+  private filed(): FiledItems {
+    const { kernel } = this
+    const filed = this.sum(FILED)
     const column = ({ value }: Address) => this.words.subarray(value / 4, value / 4 + filed)
     const offsets = kernel.OFFSETS.value / 8
     return {
-      lines,
-      printed: this.bytes.subarray(printed, printed + sum(PRINTED)),
-      items: sum(ADDED),
-      isReasoning: sum(REASONS) === 1,
-      filed: {
-        offsets: this.doubles.subarray(offsets, offsets + filed),
-        lines: column(kernel.LINES),
-        lengths: column(kernel.LENGTHS),
-        users: column(kernel.USERS)
-      },
-      lastWord: lastWords[sum(LAST_WORD)] ?? null,
-      counts: counted < 0 ? null : this.counts(counted),
-      ordinal: this.doubles[kernel.PASSAGE.value / 8 + HIGHEST] ?? -1
+      offsets: this.doubles.subarray(offsets, offsets + filed),
+      lines: column(kernel.LINES),
+      lengths: column(kernel.LENGTHS),
+      users: column(kernel.USERS)
     }
   }
 }

@@ -8,7 +8,7 @@
 import { type FiledLine, FiledLines, type LinePlace } from "./FiledLines.ts"
 import { type JsonRecord, own } from "./Json.ts"
 import type { Looked } from "./LineScanner.ts"
-import { LineKind, type Passage } from "./LineTable.ts"
+import { type FiledItems, LineKind, type Passage } from "./LineTable.ts"
 import type { ResponseItem, RolloutLine } from "./RolloutLine.ts"
 import { isFromUser } from "./Said.ts"
 import type { TurnHistory, TurnSerial } from "./TurnHistory.ts"
@@ -41,6 +41,10 @@ export interface ContextHistory {
   readonly passed: (items: Looked, count: number, segment: number, turns: TurnHistory) => void
   /** Files the items of a passage, and hears the rest of it. */
   readonly passage: (passage: Passage, segment: number, turns: TurnHistory) => void
+  /** Is nothing waiting for the turn that it belongs to? */
+  readonly isSettled: () => boolean
+  /** Files items that were taken with a whole turn, `from` (inclusive) to `to`; the agent ended it. */
+  readonly turn: (filed: FiledItems, from: number, to: number, segment: number, serial: TurnSerial) => void
   /** Files an item in which a user speaks. */
   readonly asked: (at: LinePlace, turns: TurnHistory) => void
   /** Hears of an event by its type. */
@@ -122,8 +126,13 @@ export const make = (): ContextHistory => {
     passage: ({ filed, lastWord }, segment, turns) => {
       const serial = turns.activeTurn()
       if (serial === null) return
-      filedLines.pushPassage(filed, segment, serial)
+      filedLines.pushFiled(filed, 0, filed.lines.length, segment, serial)
       if (lastWord !== null) say(lastWord === "asks", serial)
+    },
+    isSettled: () => early.length === 0,
+    turn: (filed, from, to, segment, serial) => {
+      filedLines.pushFiled(filed, from, to, segment, serial)
+      say(false, serial)
     },
     asked: (at, turns) => filedItem({ type: "message", role: "user" }, at, turns),
     heard,

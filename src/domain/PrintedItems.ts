@@ -110,6 +110,15 @@ export class ItemPrinter {
     this.isReasoning = isReasoning
   }
 
+  /** Adds whole turns, one behind the other, while none is open; where they begin. */
+  takeTurns(printed: Uint8Array): Uint8Array {
+    this.start = this.length
+    this.all(printed)
+    const taken = this.bytes.subarray(this.start, this.length)
+    this.start = this.length
+    return taken
+  }
+
   /** One more part of the reasoning that stands last. False when none does. */
   reasonOn(line: Uint8Array, { textFrom, textTo }: Words): boolean {
     if (!this.isReasoning) return false

@@ -9,8 +9,8 @@ import type { TurnId } from "./Ids.ts"
 import * as ContextHistory from "./ModelContext.ts"
 import type { LinePlace, ModelContext } from "./ModelContext.ts"
 import type { Looked } from "./LineScanner.ts"
-import { LineSkimmer, type Words } from "./LineSkim.ts"
-import { LineKind } from "./LineTable.ts"
+import { LineSkimmer, referenceOf, turnFacts, type Words } from "./LineSkim.ts"
+import { LineKind, type WholeTurn } from "./LineTable.ts"
 import * as PersistedSettings from "./PersistedSettings.ts"
 import type { ReadLine, RolloutLine, TurnContext } from "./RolloutLine.ts"
 import { isFromUser, spoken } from "./Said.ts"
@@ -117,6 +117,8 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
   let settings = before.settings ?? PersistedSettings.initial(meta)
   let settled: SettingsSource | null = null
   let settledContext: TurnContext | null = null
+  let referredTo: TurnContext | null = null
+  let settledReference: ReturnType<typeof referenceOf> = null
   let described = meta
   let preview = ""
   let itemPreview = ""
@@ -203,8 +205,38 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
     skipped = skipped || taken.filed.lines.length > 0
     early = null
     turns.passage(taken)
-    if (taken.counts !== null) usage.counted(taken.counts, turns)
+    if (taken.counts !== null) usage.counted(taken.counts, turns.activeTurn())
     context.passage(taken, segment, turns)
+    return taken.lines
+  }
+
+  /** The settings that hold, for turns to be compared with; null when the next may change them. */
+  const reference = () => {
+    if (settings !== settled || settledContext === null) return null
+    if (referredTo !== settledContext) settledReference = referenceOf(settledContext)
+    referredTo = settledContext
+    return settledReference
+  }
+
+  /** Turns that lie in these lines from their beginning to their end; how many lines. */
+  const wholeTurns = (looked: Looked, count: number, segment: number): number => {
+    const nextItem = preview === "" ? null : turns.beforeTurns()
+    if (nextItem === null || !usage.isOwn() || !context.isSettled()) return 0
+    const { at, line, offset, table } = looked
+    const taken = table.turns(at, count, { nextItem, reference: reference() }, line, offset)
+    if (taken.lines === 0) return 0
+    lines += taken.lines
+    if (taken.ordinal >= 0) lastOrdinal = Math.max(lastOrdinal ?? -1, taken.ordinal)
+    skipped = skipped || taken.filed.lines.length > 0
+    early = null
+    let filed = 0
+    const facts = (turn: WholeTurn) => turnFacts(looked, turn)
+    turns.whole(taken, facts, ({ counts, filedTo, length, line, offset, ordinal }, { id, serial }) => {
+      openings.push({ id, serial, at: { segment, line, offset, length }, ordinal: ordinal < 0 ? null : ordinal })
+      if (counts !== null) usage.counted(counts, serial)
+      context.turn(taken.filed, filed, filedTo, segment, serial)
+      filed = filedTo
+    })
     return taken.lines
   }
 
@@ -240,7 +272,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
         noteLine(ordinal)
         turns.pass(1)
         early = null
-        usage.counted(table.counts(at), turns)
+        usage.counted(table.counts(at), turns.activeTurn())
         return true
       case LineKind.agentReasoning:
       case LineKind.agentMessage:
@@ -263,7 +295,7 @@ export const make = (meta: SessionMeta, mode: HistoryMode, before: Before = {}):
   const skim: SessionProjection["skim"] = (looked, count, segment) => {
     const kind = looked.table.kind(looked.at)
     if (kind === LineKind.unknown) return 0
-    const taken = passage(looked, count, segment)
+    const taken = kind === LineKind.taskStarted ? wholeTurns(looked, count, segment) : passage(looked, count, segment)
     if (taken > 0) return taken
     if (isPassed(kind)) return pass(looked, count, segment)
     return skimOne(looked, segment) ? 1 : 0

@@ -27,6 +27,16 @@ export interface TurnOpened {
   readonly startedAt: number | null
 }
 
+/** How a turn ended that was taken whole: completed, with items that are printed already. */
+export interface EndedTurn {
+  /** Unix seconds. */
+  readonly completedAt: number | null
+  readonly durationMs: number | null
+  readonly printed: PrintedTurn
+  /** How many items it has. */
+  readonly count: number
+}
+
 const encoder = new TextEncoder()
 const nothing: PrintedTurn = { items: new Uint8Array(0), whole: null }
 
@@ -74,8 +84,8 @@ export class TurnDraft {
   /** Where the values are that later lines may replace, by id. */
   private places: Map<string, number> | null = null
 
-  /** `printer` is the open turn's: one turn at a time uses it. */
-  constructor(opened: TurnOpened, printer: ItemPrinter) {
+  /** `printer` is the open turn's: one turn at a time uses it. One that is `ended` is closed. */
+  constructor(opened: TurnOpened, printer: ItemPrinter, ended: EndedTurn | null = null) {
     this.serial = opened.serial
     // Whoever read the line has checked it.
     this.id = TurnId.make(opened.id, { disableChecks: true })
@@ -84,7 +94,18 @@ export class TurnDraft {
     this.startedAt = opened.startedAt
     this.status = opened.explicit ? "inProgress" : "completed"
     this.printer = printer
-    printer.begin(encoder.encode(beforeItems(this)))
+    if (ended === null) printer.begin(encoder.encode(beforeItems(this)))
+    else this.endAs(ended)
+  }
+
+  private endAs({ completedAt, count, durationMs, printed }: EndedTurn): void {
+    this.status = "completed"
+    this.completedAt = completedAt
+    this.durationMs = durationMs
+    this.printed = printed
+    this.printedCount = count
+    this.isOpen = false
+    this.made = lazily(this.outside(), printed)
   }
 
   get count(): number {

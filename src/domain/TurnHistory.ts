@@ -8,8 +8,8 @@
 import * as HistoryItem from "./HistoryItem.ts"
 import { ItemId, type TurnId } from "./Ids.ts"
 import { noTimes } from "./ItemParts.ts"
-import type { Words } from "./LineSkim.ts"
-import type { BeforePassage, Passage } from "./LineTable.ts"
+import type { TurnFacts, Words } from "./LineSkim.ts"
+import type { BeforePassage, Passage, WholeTurn, WholeTurns } from "./LineTable.ts"
 import { agentMessage, hookPrompt, userMessage as userMessageItem } from "./MessageItems.ts"
 import { ItemPrinter, printedAlone } from "./PrintedItems.ts"
 import { reviewOutcome, reviewRequest } from "./ReviewItems.ts"
@@ -46,6 +46,14 @@ export interface TurnHistory {
   readonly beforePassage: () => BeforePassage | null
   /** Steps over a passage that went on from there. */
   readonly passage: (passage: Passage) => void
+  /** The number that the first item of the next turn would have, if whole turns may come; else null. */
+  readonly beforeTurns: () => number | null
+  /** Steps over whole turns, and tells of each when it is there. */
+  readonly whole: (
+    turns: WholeTurns,
+    factsOf: (turn: WholeTurn) => TurnFacts,
+    told: (turn: WholeTurn, opened: OpenedTurn) => void
+  ) => void
   /** The open turn, else the one closed last, else null. */
   readonly activeTurn: () => TurnSerial | null
   /** The turn opened last, whatever became of it. */
@@ -334,6 +342,24 @@ export const make = (mode: HistoryMode, firstItem = 1): TurnHistory => {
       index += passage.lines
       nextItem += passage.items
       current?.take(passage)
+    },
+    beforeTurns: () => (current === null && waiting.size === 0 ? nextItem : null),
+    whole: ({ items, lines, printed, turns }, factsOf, told) => {
+      const taken = printer.takeTurns(printed)
+      let from = 0
+      for (const turn of turns) {
+        const { end, itemsEnd, itemsFrom } = turn
+        const { completedAt, durationMs, ...facts } = factsOf(turn)
+        const views = { items: taken.subarray(itemsFrom, itemsEnd), whole: taken.subarray(from, end) }
+        const ended = { completedAt, durationMs, printed: views, count: turn.items }
+        const draft = new TurnDraft({ ...facts, serial: serials++, explicit: true }, printer, ended)
+        closed.push(draft)
+        lastOpened = { serial: draft.serial, id: draft.id, explicit: true }
+        told(turn, lastOpened)
+        from = end
+      }
+      index += lines
+      nextItem += items
     },
     activeTurn: () => current?.serial ?? closed.at(-1)?.serial ?? null,
     lastOpened: () => lastOpened,

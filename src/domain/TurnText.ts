@@ -4,7 +4,7 @@
 import type { Turn } from "./Turn.ts"
 
 /** A turn as JSON up to its items, */
-export const beforeItems = ({ id, rootTurnId }: Pick<Turn, "id" | "rootTurnId">): string =>
+export const beforeItems = ({ id, rootTurnId }: { readonly id: string; readonly rootTurnId: string | null }): string =>
   `${JSON.stringify({ id, rootTurnId }).slice(0, -1)},"items":[`
 
 /** and from there on. */

@@ -16,8 +16,10 @@ import type { RestoredTurn, TurnHistory, TurnSerial } from "./TurnHistory.ts"
 /** The fold. Step it after the turn history has seen the line. */
 export interface UsageHistory {
   readonly step: (line: RolloutLine, turns: TurnHistory) => void
-  /** Takes the figures of a `token_count` that was skimmed. */
-  readonly counted: (counts: Counts, turns: TurnHistory) => void
+  /** Takes the figures of a `token_count` that was skimmed, filed under a turn. */
+  readonly counted: (counts: Counts, serial: TurnSerial | null) => void
+  /** Is what comes next the thread's own, whatever turns begin? */
+  readonly isOwn: () => boolean
   /** What came so far was the source's, not this fork's own. */
   readonly endInherited: () => void
   /** The usage to restore; null when no record with figures was found. */
@@ -150,8 +152,8 @@ export const make = (meta: SessionMeta): UsageHistory => {
         own = startedAfter(event, line, meta)
       }
     },
-    counted: (counts, turns) => {
-      const serial = turns.activeTurn()
+    isOwn: () => own,
+    counted: (counts, serial) => {
       if (isSkimmed && serial !== skimmedBy) settle()
       skimmed.set(counts)
       skimmedBy = serial

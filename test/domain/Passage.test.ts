@@ -85,7 +85,7 @@ describe("a passage", () => {
       offsets: items.map((at) => begins[at]),
       lines: items.map((at) => 10 + at),
       lengths: items.map((at) => lines[at]?.length),
-      users: [0, 1, 0, 0]
+      users: [0, 4, 0, 0]
     })
     const printed: unknown = JSON.parse(`[${found.text}]`)
     assert.deepStrictEqual(printed, [
