@@ -7,7 +7,7 @@ import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 import base from "../../vitest.config.ts"
 
-const order = ["LineTable", "Passage", "LineSkim", "SavedSession", "Projections"]
+const order = ["LineTable", "Passage", "WholeTurns", "LineSkim", "SavedSession", "Projections"]
 
 class Quickest extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
