@@ -2,43 +2,19 @@
  * A catalog that begins: what was read is listed before it is written, written when nobody waits, and lost with nothing
  * but time.
  */
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { Effect, Layer } from "effect"
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { zstdCompressSync } from "node:zlib"
 import { ThreadId } from "../../src/domain/Ids.ts"
-import * as CodexHomeStore from "../../src/layers/codex-home/CodexHomeStore.ts"
 import { catalogFile } from "../../src/layers/sqlite/CatalogDatabase.ts"
-import * as SqliteThreadCatalog from "../../src/layers/sqlite/SqliteThreadCatalog.ts"
-import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { ThreadCatalog } from "../../src/services/ThreadCatalog.ts"
 import type { ThreadQuery } from "../../src/services/ThreadQuery.ts"
 import { id, ids, list, search, t0 } from "../../src/testing/conformance/CatalogUnderTest.ts"
 import { passing } from "../../src/testing/PassingTime.ts"
 import { rollout } from "../../src/testing/RolloutBuilder.ts"
-
-const folder = FileSystem.FileSystem.use((fs) => fs.makeTempDirectoryScoped({ prefix: "rethread-begun-" })).pipe(
-  Effect.provide(NodeServices.layer)
-)
-const store = (home: string) =>
-  CodexHomeStore.layer({ home }).pipe(
-    Layer.provide([NodeServices.layer, SecureRandom.layerWebCrypto]),
-    Layer.merge(ServerConfig.layerMemory({ cwd: "/srv" }))
-  )
-const sqlite = (home: string) => Layer.fresh(Layer.provide(SqliteThreadCatalog.layer({ home }), store(home)))
-const memory = (home: string) => Layer.fresh(Layer.provide(ThreadCatalog.layer, store(home)))
-
-const thread = (n: number) => rollout({ threadId: id(n), createdAt: t0 + n * 1000 }).turn({ user: `words of ${n}` })
-const put = (home: string, n: number, packed = false) => {
-  const { bytes, path } = thread(n).build()
-  mkdirSync(dirname(join(home, path)), { recursive: true })
-  writeFileSync(join(home, packed ? `${path}.zst` : path), packed ? zstdCompressSync(bytes) : bytes)
-  return join(home, path)
-}
+import { folder, memory, put, sqlite } from "./support/CatalogHome.ts"
 
 /** What is written of a home's threads: their previews, in the order of their names. */
 const written = (home: string) => {

@@ -1,54 +1,30 @@
 /**
  * The catalog's file: whatever happens to it, and to the rollouts behind its back, a list is what the files say.
  */
-import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FileSystem, Layer, Schema, Stream } from "effect"
-import { SecureRandom } from "effect/crypto"
+import { Effect, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import * as CodexHomeStore from "../../src/layers/codex-home/CodexHomeStore.ts"
 import { catalogFile } from "../../src/layers/sqlite/CatalogDatabase.ts"
-import * as SqliteThreadCatalog from "../../src/layers/sqlite/SqliteThreadCatalog.ts"
 import { RolloutParser } from "../../src/services/RolloutParser.ts"
 import { RolloutStore } from "../../src/services/RolloutStore.ts"
-import { ServerConfig } from "../../src/services/ServerConfig.ts"
 import { SessionReconstruction } from "../../src/services/SessionReconstruction.ts"
 import { shownInFull, ThreadCatalog } from "../../src/services/ThreadCatalog.ts"
 import { id, ids, list, search, t0 } from "../../src/testing/conformance/CatalogUnderTest.ts"
 import { rollout } from "../../src/testing/RolloutBuilder.ts"
-
-const folder = FileSystem.FileSystem.use((fs) => fs.makeTempDirectoryScoped({ prefix: "rethread-catalog-" })).pipe(
-  Effect.provide(NodeServices.layer)
-)
-
-const store = (home: string) =>
-  CodexHomeStore.layer({ home }).pipe(
-    Layer.provide([NodeServices.layer, SecureRandom.layerWebCrypto]),
-    Layer.merge(ServerConfig.layerMemory({ cwd: "/srv" }))
-  )
-const sqlite = (home: string) => Layer.fresh(Layer.provide(SqliteThreadCatalog.layer({ home }), store(home)))
-const memory = (home: string) => Layer.fresh(Layer.provide(ThreadCatalog.layer, store(home)))
+import { folder, memory, put, sqlite, store, thread } from "./support/CatalogHome.ts"
 
 const found = (term: string) => Effect.map(search(term), (page) => page.data.map(({ thread }) => thread.id as string))
 
-const thread = (n: number) => rollout({ threadId: id(n), createdAt: t0 + n * 1000 }).turn({ user: `words of ${n}` })
-const put = (home: string, n: number) =>
-  Effect.sync(() => {
-    const { content, path } = thread(n).build()
-    mkdirSync(dirname(join(home, path)), { recursive: true })
-    writeFileSync(join(home, path), content)
-    return join(home, path)
-  })
 const file = (home: string) => join(home, catalogFile)
 
 describe("the catalog's file", () => {
   it.effect("is made with the first list, for its owner only, and is there for the next program", () =>
     Effect.gen(function* () {
       const home = yield* folder
-      yield* put(home, 1)
+      put(home, 1)
       yield* Effect.gen(function* () {
         assert.isFalse(existsSync(file(home)))
         assert.deepStrictEqual(yield* ids(), [id(1)])
@@ -75,11 +51,11 @@ describe("the catalog's file", () => {
   it.effect("may be removed, or replaced by anything, while the program runs", () =>
     Effect.gen(function* () {
       const home = yield* folder
-      yield* put(home, 1)
+      put(home, 1)
       yield* Effect.gen(function* () {
         assert.deepStrictEqual([yield* ids(), yield* found("words")], [[id(1)], [id(1)]])
         rmSync(file(home))
-        yield* put(home, 2)
+        put(home, 2)
         assert.deepStrictEqual(yield* ids(), [id(2), id(1)])
         assert.isTrue(existsSync(file(home)))
         assert.deepStrictEqual(yield* found("words"), [id(2), id(1)])
@@ -128,7 +104,7 @@ describe("the catalog's file", () => {
     it.effect(`costs time only when it ${title}`, () =>
       Effect.gen(function* () {
         const home = yield* folder
-        yield* put(home, 1)
+        put(home, 1)
         make(file(home))
         const listed = Effect.all([ids(), found("words")])
         assert.deepStrictEqual(yield* Effect.provide(listed, sqlite(home)), [[id(1)], [id(1)]])
@@ -145,7 +121,7 @@ describe("the catalog's file", () => {
   it.effect("costs time only when another process holds it", () =>
     Effect.gen(function* () {
       const home = yield* folder
-      yield* put(home, 1)
+      put(home, 1)
       const other = yield* Effect.acquireRelease(
         Effect.sync(() => new DatabaseSync(file(home))),
         (database) => Effect.sync(() => database.close())
@@ -164,7 +140,7 @@ describe("the catalog's file", () => {
   ] as const)("costs time only when %s", ([, damage]) =>
     Effect.gen(function* () {
       const home = yield* folder
-      yield* put(home, 1)
+      put(home, 1)
       yield* Effect.gen(function* () {
         assert.deepStrictEqual(yield* ids(), [id(1)])
         const other = new DatabaseSync(file(home))
@@ -210,7 +186,7 @@ describe("the catalog's file", () => {
   it.effect("is shared by programs that see the same", () =>
     Effect.gen(function* () {
       const home = yield* folder
-      yield* Effect.forEach([1, 2, 3], (n) => put(home, n))
+      for (const n of [1, 2, 3]) put(home, n)
       const both = Effect.gen(function* () {
         const one = yield* Effect.provide(ThreadCatalog, yield* Layer.build(sqlite(home)))
         const two = yield* Effect.provide(ThreadCatalog, yield* Layer.build(sqlite(home)))
@@ -219,7 +195,7 @@ describe("the catalog's file", () => {
           [id(3), id(2), id(1)],
           [id(3), id(2), id(1)]
         ])
-        const path = yield* put(home, 4)
+        const path = put(home, 4)
         assert.deepStrictEqual(
           [yield* all(one), yield* all(two)].map((page) => page.length),
           [4, 4]
@@ -359,7 +335,7 @@ describe("the catalog's file", () => {
   it.effect("costs time only when it cannot be opened", () =>
     Effect.gen(function* () {
       const home = yield* folder
-      yield* put(home, 1)
+      put(home, 1)
       mkdirSync(file(home))
       assert.deepStrictEqual(yield* Effect.provide(Effect.all([ids(), found("words")]), sqlite(home)), [
         [id(1)],
