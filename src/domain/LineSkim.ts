@@ -37,7 +37,7 @@ export interface SkimmedRecord {
   readonly record: RolloutRecord
 }
 
-/** What the first and the last line of a whole turn tell of it; times in Unix seconds. */
+/** What is known of a whole turn but its items. Times are Unix seconds. */
 export interface TurnFacts {
   readonly id: string
   readonly rootTurnId: string | null
@@ -46,34 +46,7 @@ export interface TurnFacts {
   readonly durationMs: number | null
 }
 
-/** Of a turn that was taken whole. */
-export const turnFacts = (looked: Looked, { begun, ended }: Pick<WholeTurn, "begun" | "ended">): TurnFacts => {
-  const [first, last] = [new Members(looked, begun), new Members(looked, ended)]
-  return {
-    id: first.text("turn_id") ?? "",
-    rootTurnId: first.text("root_turn_id"),
-    startedAt: first.natural("started_at") ?? null,
-    completedAt: last.natural("completed_at") ?? null,
-    durationMs: last.natural("duration_ms") ?? null
-  }
-}
-
 const encoder = new TextEncoder()
-
-/** The values that decide whether settings are as before, in the kernel's order. */
-const settingKeys = ["cwd", "model", "effort", "approval_policy", "approvals_reviewer"] as const
-
-/** Settings as whole turns are compared with them: each value as JSON, empty where there is none. Null when they cannot be. */
-export const referenceOf = (context: TurnContext): ReadonlyArray<Uint8Array> | null => {
-  const values: Array<Uint8Array> = []
-  for (const key of settingKeys) {
-    const value = context[key] ?? null
-    if (value !== null && typeof value !== "string") return null
-    values.push(value === null ? new Uint8Array(0) : encoder.encode(JSON.stringify(value)))
-  }
-  return values
-}
-
 const SANDBOX = encoder.encode('{"type":"')
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -279,6 +252,32 @@ const isSame = (one: TurnContext, other: TurnContext): boolean =>
   one.effort === other.effort &&
   one.approval_policy === other.approval_policy &&
   one.approvals_reviewer === other.approvals_reviewer
+
+/** What the first and the last line of a turn tell that was taken whole: they are as they should be. */
+export const turnFacts = (looked: Looked, { begun, ended }: Pick<WholeTurn, "begun" | "ended">): TurnFacts => {
+  const [first, last] = [new Members(looked, begun), new Members(looked, ended)]
+  return {
+    id: first.text("turn_id") ?? "",
+    rootTurnId: first.text("root_turn_id"),
+    startedAt: first.natural("started_at") ?? null,
+    completedAt: last.natural("completed_at") ?? null,
+    durationMs: last.natural("duration_ms") ?? null
+  }
+}
+
+/** The values that decide whether settings are as before, in the kernel's order. */
+const settingKeys = ["cwd", "model", "effort", "approval_policy", "approvals_reviewer"] as const
+
+/** Settings as whole turns are compared with them: each value as JSON, empty where there is none. Null when they cannot be. */
+export const referenceOf = (context: TurnContext): ReadonlyArray<Uint8Array> | null => {
+  const values: Array<Uint8Array> = []
+  for (const key of settingKeys) {
+    const value = context[key] ?? null
+    if (value !== null && typeof value !== "string") return null
+    values.push(value === null ? new Uint8Array(0) : encoder.encode(JSON.stringify(value)))
+  }
+  return values
+}
 
 /** The strings of the list at `from`; false when it is none of strings. It is sound JSON. */
 const takeStrings = (bytes: Uint8Array, search: Searchable, from: number, strings: Array<number>): boolean => {

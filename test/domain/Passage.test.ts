@@ -3,27 +3,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LineTable } from "../../src/domain/LineTable.ts"
+import { counted, event, lineOf, thought } from "../support/Lines.ts"
 import { bytesOf } from "../support/Script.ts"
 
-const lineOf = (type: string, payload: object, ordinal: number | null = null): string =>
-  JSON.stringify({ timestamp: "2026-03-01T10:00:00.000Z", ...(ordinal === null ? {} : { ordinal }), type, payload })
-const event = (type: string, fields: object, ordinal?: number) => lineOf("event_msg", { type, ...fields }, ordinal)
 const item = (type: string, fields: object = {}) => lineOf("response_item", { type, ...fields, x: "x".repeat(40) })
 const message = (role: string) => item("message", { role, content: [{ type: "input_text", text: "hello" }] })
 
-const thought = (text: string, ordinal?: number) => event("agent_reasoning", { text }, ordinal)
 const said = (message: string) => event("agent_message", { message })
-const usage = (input: number) => ({
-  input_tokens: input,
-  cached_input_tokens: 2,
-  output_tokens: 3,
-  reasoning_output_tokens: 4,
-  total_tokens: input + 3
-})
-const counted = (input: number) =>
-  event("token_count", {
-    info: { total_token_usage: usage(input), last_token_usage: usage(1), model_context_window: 1000 }
-  })
 const tool = item("function_call")
 const asked = message("user")
 

@@ -12,14 +12,11 @@ import { readLine } from "../../src/domain/RolloutLine.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import type { HistoryMode } from "../../src/domain/Thread.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
+import { counted, event, lineOf, thought } from "../support/Lines.ts"
 import { bytesOf, metaOf, readLines } from "../support/Script.ts"
 import { Line, linesOf } from "../support/SkimLines.ts"
 
 type Fields = Readonly<Record<string, unknown>>
-
-const lineOf = (type: string, payload: Fields, ordinal: number | null = null): string =>
-  JSON.stringify({ timestamp: "2026-03-01T10:00:00.000Z", ...(ordinal === null ? {} : { ordinal }), type, payload })
-const event = (type: string, fields: Fields, ordinal?: number) => lineOf("event_msg", { type, ...fields }, ordinal)
 
 const started = (id: string, fields: Fields = {}) =>
   event("task_started", { turn_id: id, started_at: 1_772_359_200, model_context_window: 1000, ...fields })
@@ -43,7 +40,6 @@ const context = (id: string, fields: Fields = {}) =>
     ...fields
   })
 const asked = (message: string) => event("user_message", { message })
-const thought = (text: string) => event("agent_reasoning", { text })
 const said = (message: string) => event("agent_message", { message, phase: "final_answer" })
 const userItem = lineOf("response_item", {
   type: "message",
@@ -51,17 +47,6 @@ const userItem = lineOf("response_item", {
   content: [{ type: "input_text", text: "hello there, you" }]
 })
 const tool = lineOf("response_item", { type: "function_call", name: "f", arguments: "{}", call_id: "c1" })
-const usage = (input: number) => ({
-  input_tokens: input,
-  cached_input_tokens: 2,
-  output_tokens: 3,
-  reasoning_output_tokens: 4,
-  total_tokens: input + 3
-})
-const spent = (input: number) =>
-  event("token_count", {
-    info: { total_token_usage: usage(input), last_token_usage: usage(1), model_context_window: 1000 }
-  })
 const settings = event("thread_settings_applied", { thread_settings: { model: "m", approval_policy: "never" } })
 
 /** A turn of seven lines and whatever is in it besides. */
@@ -72,7 +57,7 @@ const turn = (id: string, ...more: ReadonlyArray<string>) => [
   asked(`go ${id}`),
   ...more,
   said("so"),
-  spent(7),
+  counted(7),
   completed(id)
 ]
 
@@ -162,7 +147,7 @@ describe("turns that lie in a chunk from beginning to end", () => {
   })
 
   it("leave nothing behind when they are not taken", () => {
-    const open = [started("T3"), context("T3"), userItem, thought("a"), spent(99), said("not yet")]
+    const open = [started("T3"), context("T3"), userItem, thought("a"), counted(99), said("not yet")]
     const marked = open.map((line) => line.replace('"type"', '"ordinal":77,"type"'))
     for (const lines of [open, marked]) {
       taken(rollout([...turn("T1"), ...turn("T2"), ...lines]))
@@ -215,7 +200,7 @@ describe("turns that lie in a chunk from beginning to end", () => {
   }
 
   it("are looked at one by one until the first words are known", () => {
-    const silent = [started("T1"), context("T1"), spent(1), completed("T1")]
+    const silent = [started("T1"), context("T1"), counted(1), completed("T1")]
     assert.notInclude(taken(rollout([...silent, ...silent])), silent.length)
   })
 
