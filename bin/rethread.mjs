@@ -17,7 +17,9 @@ const cacheFolder = () => {
   const elsewhere = process.platform === "win32" ? LOCALAPPDATA : XDG_CACHE_HOME
   const inHome = process.platform === "darwin" ? "Library/Caches" : ".cache"
   try {
-    return join(isAbsolute(elsewhere) ? elsewhere : join(homedir(), inHome), "rethread", "compiled")
+    const caches = isAbsolute(elsewhere) ? elsewhere : join(homedir(), inHome)
+    // Without a home it would be wherever the program was started, and so in anybody's project.
+    return isAbsolute(caches) ? join(caches, "rethread", "compiled") : undefined
   } catch {
     // A user without a home has no cache.
     return undefined

@@ -32,14 +32,14 @@ const PRINT_ROOM: i32 = 1024 * 1024
 
 export const ROWS: i32 = ((__heap_base + 63) & ~63) as i32
 export const DETAILS: i32 = ROWS + MOST_LINES * ROW
-/** Items of a passage, in columns: where each begins in the rollout, its line's number, its length, 1 where a user speaks. */
+/** Items of a passage, in columns: where each begins in the rollout, its line's number, its length, 4 where a user speaks. */
 export const OFFSETS: i32 = DETAILS + MOST_LINES * MEMBERS
 export const LINES: i32 = OFFSETS + MOST_LINES * 8
 export const LENGTHS: i32 = LINES + MOST_LINES * 4
 export const USERS: i32 = LENGTHS + MOST_LINES * 4
 /**
  * What a passage comes to, in words: bytes printed, items, does the last reasoning go on, items filed, the last word, the row of
- * the last figures (-1); and a double, its highest ordinal.
+ * the last figures (-1); and a double, its highest ordinal. Of whole turns: bytes printed, items, turns, items filed, and the double.
  */
 export const PASSAGE: i32 = USERS + MOST_LINES * 4
 export const PASSAGE_BYTES: i32 = 64
@@ -48,9 +48,9 @@ export const PIECES: i32 = PASSAGE + PASSAGE_BYTES
 export const PRINTED: i32 = PIECES + PIECE_ROOM
 export const PRINTED_END: i32 = PRINTED + PRINT_ROOM
 /**
- * A whole turn, in words: the rows of its beginning's number, that line's number and length, how many items it has, how many were filed up
- * to its end, the row of its last figures (-1), the row of its end; where its items begin and end in what was printed, and the turn;
- * and a double, where it begins in the rollout.
+ * A whole turn, in words: 0 the row of its first line, 1 that line's number, 2 its length; 3 how many items the turn has, 4 how many were
+ * filed up to its end; 5 the row of its last figures (-1), 6 of its last line; in what was printed, 9 where its items begin, 10 where
+ * they end, 11 where it ends. And a double at 12: where it begins in the rollout.
  */
 export const TURN_ROW: i32 = 56
 export const TURN_ROWS: i32 = PRINTED_END + 64

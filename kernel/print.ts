@@ -27,7 +27,7 @@ let isReasoning: bool = false
 /** What a place in the bytes that were laid has to be increased by to be an address. */
 let base: i32 = 0
 
-/** Begins behind `before` items of a turn, of which the last `reasons` or does not; `first` is the number of the next. */
+/** Begins behind `before` items of a turn; `first` is the number of the next, `reasons`: does the last one go on with reasoning? */
 export function openPrint(laid: i32, first: i32, before: i32, reasons: bool): void {
   base = BYTES - laid
   out = PRINTED

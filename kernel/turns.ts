@@ -71,15 +71,16 @@ import {
 const BEFORE: i32 = 12
 const AFTER: i32 = 15
 
-/** The longest name of a turn, with its quotes, and room for everything of a turn but its items. */
+/** The longest name of a turn, with its quotes, as in `JsonBytes.plainText`; and room for everything of a turn but its items. */
 const LONGEST: i32 = 512
 const TURN_ROOM: i32 = 2048
 
 /** A text without escapes, which is not long. */
 function isPlain(row: i32, key: i32): bool {
+  if (isMissing(row, key)) return false
   const from = memberFrom(row, key)
   const to = memberTo(row, key)
-  if (isMissing(row, key) || load<u8>(from) != QUOTE || to - from > LONGEST) return false
+  if (load<u8>(from) != QUOTE || to - from > LONGEST) return false
   for (let at = from + 1; at < to - 1; at++) if (load<u8>(at) == BACKSLASH) return false
   return true
 }
@@ -151,7 +152,8 @@ function end(row: i32, begun: i32): void {
 /** The row behind the turn that begins in the row `at`, of those before `to`; -1 when it is not to be taken. `turn`: its own row. */
 function takeTurn(at: i32, to: i32, turn: i32): i32 {
   const begun = ROWS + at * ROW
-  if (load<i32>(begun, ROW_KIND) != TASK_STARTED || !begins(begun)) return -1
+  // What is behind the last row is of bytes that were here before.
+  if (at >= to || load<i32>(begun, ROW_KIND) != TASK_STARTED || !begins(begun)) return -1
   if (printEnd() + TURN_ROOM > PRINTED_END) return -1
   begin(begun)
   openItems()

@@ -268,12 +268,15 @@ export const turnFacts = (looked: Looked, { begun, ended }: Pick<WholeTurn, "beg
 /** The values that decide whether settings are as before, in the kernel's order. */
 const settingKeys = ["cwd", "model", "effort", "approval_policy", "approvals_reviewer"] as const
 
+/** What settings may be without. */
+const isOptional = (key: (typeof settingKeys)[number]): boolean => key === "effort" || key === "approvals_reviewer"
+
 /** Settings as whole turns are compared with them: each value as JSON, empty where there is none. Null when they cannot be. */
 export const referenceOf = (context: TurnContext): ReadonlyArray<Uint8Array> | null => {
   const values: Array<Uint8Array> = []
   for (const key of settingKeys) {
     const value = context[key] ?? null
-    if (value !== null && typeof value !== "string") return null
+    if (value === null ? !isOptional(key) : typeof value !== "string") return null
     values.push(value === null ? new Uint8Array(0) : encoder.encode(JSON.stringify(value)))
   }
   return values

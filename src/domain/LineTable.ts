@@ -119,7 +119,10 @@ const slack = 64
 
 /** The part of the platform's WebAssembly that is used. */
 interface Platform {
-  readonly Memory: new (options: { readonly initial: number }) => { readonly buffer: ArrayBuffer }
+  readonly Memory: new (options: { readonly initial: number }) => {
+    readonly buffer: ArrayBuffer
+    readonly grow: (pages: number) => number
+  }
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
   readonly Instance: new (
     module: object,
@@ -159,9 +162,6 @@ declare const WebAssembly: Platform | undefined
 
 const compile = Option.liftThrowable((platform: Platform) => new platform.Module(bytesOfBase64(lineKernel)))
 
-/** Pages of everything that lies before the bytes. */
-const tablePages = 23
-
 const layPieces = (memory: ArrayBuffer, at: number): void => {
   const bytes = new Uint8Array(memory)
   const places = new Int32Array(memory, at, kernelPieces.length * 2)
@@ -176,8 +176,9 @@ const layPieces = (memory: ArrayBuffer, at: number): void => {
 
 /** Room for this many bytes, and for the rows before them. */
 const instantiate = Option.liftThrowable((platform: Platform, module: object, room: number) => {
-  const memory = new platform.Memory({ initial: Math.ceil((room + slack) / pageBytes) + tablePages })
+  const memory = new platform.Memory({ initial: 1 })
   const { exports } = new platform.Instance(module, { env: { memory } })
+  memory.grow(Math.ceil((exports.BYTES.value + room + slack) / pageBytes) - 1)
   layPieces(memory.buffer, exports.PIECES.value)
   return { memory: memory.buffer, kernel: exports }
 })

@@ -37,6 +37,8 @@ export interface KeptSessions {
 const heldBytes = 16 * 1024 * 1024
 /** Bytes that a rollout may have grown by; one that has grown by more is read as fast. */
 const mostGrown = 16 * 1024 * 1024
+/** Bytes that a rollout may have grown by for a part of its session to be told. */
+const littleGrown = 1024 * 1024
 const patience = "250 millis"
 
 const sizeOf = (blocks: ReadonlyArray<Uint8Array>): number => blocks.reduce((size, { length }) => size + length, 0)
@@ -53,11 +55,17 @@ export const make = Effect.gen(function* () {
   const waiting = new Set<Effect.Effect<void>>()
   // Who ends soon keeps what there was no time for.
   yield* Effect.addFinalizer(() => Effect.forEach(Array.from(waiting), (once) => once, { discard: true }))
-  // Whoever asked for a thread asks for its pages next.
-  let latest: KeptSession | null = null
-  const hold = (session: KeptSession, bytes: number) => {
-    if (bytes <= heldBytes) latest = session
+  // Whoever asked for a thread asks for its pages next. `newest`: how many turns at its end have their items.
+  let latest: { readonly session: KeptSession; readonly newest: number } | null = null
+  const hold = (session: KeptSession, bytes: number, newest = Number.POSITIVE_INFINITY) => {
+    if (bytes <= heldBytes) latest = { session, newest }
     return session
+  }
+
+  const held = (ref: RolloutRef, { version }: RolloutStat, newest: number): KeptSession | null => {
+    if (latest === null || latest.newest < newest) return null
+    const { session } = latest
+    return session.ref.path === ref.path && session.stat.version === version ? session : null
   }
 
   /** What stands in the rollout right before `bytes`, and all that follows; null when it cannot be had, or is too much. */
@@ -112,24 +120,24 @@ export const make = Effect.gen(function* () {
     if (checkpoints === null) return null
     const stat = yield* store.stat(ref)
     if (stat.size < worthwhile) return null
-    if (latest?.ref.path === ref.path && latest.stat.version === stat.version) return latest
+    const known = held(ref, stat, newest)
+    if (known !== null) return known
     const found = yield* checkpoints.find(ref)
     const index = found === null ? null : SavedSession.read(found.text)
     if (found === null || index === null || index.session.meta.id !== ref.threadId) return null
-    const from = SavedSession.firstBlock(index, newest)
+    // Of a part nothing is kept: what has grown by much would be read again every time.
+    const grownBy = index.growth === null ? 0 : stat.size - index.growth.bytes
+    const from = grownBy > littleGrown ? 0 : SavedSession.firstBlock(index, newest)
     const blocks = yield* checkpoints.blocks(ref, found.version, from)
     const loaded = blocks === null ? null : SavedSession.load(index, blocks, from)
     if (blocks === null || loaded === null) return null
-    // Of a part nothing is kept.
-    const isWhole = from === 0
-    if (found.version === stat.version) {
-      const session = { ...loaded.session, ref, stat }
-      return isWhole ? hold(session, sizeOf(blocks)) : session
-    }
+    const whole = from === 0
+    const shown = whole ? Number.POSITIVE_INFINITY : newest
+    if (found.version === stat.version) return hold({ ...loaded.session, ref, stat }, sizeOf(blocks), shown)
     const grown = yield* goOn(ref, loaded, stat.size)
     if (grown === null) return null
-    if (isWhole) yield* keep(grown.session, grown.ending)
-    return grown.session
+    if (whole) yield* keep(grown.session, grown.ending)
+    return hold(grown.session, sizeOf(blocks) + grownBy, shown)
   })
 
   const remember = ({ meta, projected, projection, ref, segments, stat }: RestoredSession) => {

@@ -17,7 +17,8 @@ import type { ToldThread } from "./ToldThreads.ts"
 /** A thread as of one instant of its history. */
 export interface Snapshot {
   /**
-   * With all its turns; in one that was asked for without, with the last of them (`Threads.arrive`) or with none.
+   * With all its turns; in one that was asked for without, with the last of them (`Threads.arrive`) or with none; in one of
+   * which the newest were asked for (`Threads.read`) those before may be `notLoaded`.
    */
   readonly thread: Thread
   readonly settings: ThreadSettings

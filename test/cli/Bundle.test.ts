@@ -16,11 +16,12 @@ import {
 } from "node:fs"
 import { isBuiltin } from "node:module"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { crc32 } from "node:zlib"
 import { parseSync } from "rolldown/utils"
 import { bundleProgram } from "../../scripts/lib/bundle.ts"
 import { VERSION } from "../../src/domain/Version.ts"
+import * as CompiledCode from "../../src/layers/node/CompiledCode.ts"
 import { at, hello, home, send, start, threadId } from "./support/Program.ts"
 
 /** The program alone in a folder that no `node_modules` is above. */
@@ -136,6 +137,41 @@ describe("the published program", () => {
         yield* once(folder, environment)
         assert.isAbove(keptIn(cache).bytes.length, 1000, `a file of ${cut} bytes`)
       }
+    })
+  )
+
+  it.effect("leaves nothing unfinished behind where it cannot keep what was compiled", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* published
+      const cache = join(folder, "cache")
+      const environment = { HOME: folder, NODE_COMPILE_CACHE: cache }
+      yield* once(folder, environment)
+      const { file } = keptIn(cache)
+      rmSync(file)
+      mkdirSync(file)
+      yield* once(folder, environment)
+      assert.deepStrictEqual(readdirSync(join(cache, "rethread")), [basename(file)])
+    })
+  )
+
+  it.effect("keeps nothing in a project that it is started in, whatever the environment lacks", () =>
+    Effect.gen(function* () {
+      const { folder } = yield* published
+      yield* once(folder, { HOME: "", XDG_CACHE_HOME: "", LOCALAPPDATA: "" })
+      assert.isFalse(existsSync(".cache/rethread"))
+    })
+  )
+
+  it.effect("says what is wrong, and says it again, when a file of it is gone", () =>
+    Effect.gen(function* () {
+      const { files, folder } = yield* published
+      const agent = files.find((file) => file.startsWith("EchoAgent-")) ?? assert.fail("there is none")
+      const bundle = CompiledCode.open(join(folder, "dist/bin"), undefined)
+      rmSync(join(folder, "dist/bin", agent))
+      for (const _ of [1, 2]) assert.throws(() => bundle.require(`./${agent}`), /ENOENT/)
+      assert.throws(() => bundle.require("bufferutil"), /is not a part of Node/)
+      writeFileSync(join(folder, "dist/bin", agent), "5")
+      assert.throws(() => bundle.require(`./${agent}`), /is not a file of the bundle/)
     })
   )
 

@@ -128,6 +128,7 @@ describe("turns that lie in a chunk from beginning to end", () => {
         completed("T2", { completed_at: null, duration_ms: undefined, last_agent_message: null, error: null })
       ],
       [started("T2"), completed("T2")],
+      [started("T".repeat(510)), completed("T".repeat(510))],
       [started("T2"), event("agent_reasoning", { text: "" }), thought("a"), completed("T2")],
       [started("T2"), said(""), completed("T2"), started("T2"), said("again"), completed("T2")],
       [...turn("T2"), ...turn("T3")].map((line, at) => line.replace('"type"', `"ordinal":${at + 20},"type"`))
@@ -209,6 +210,32 @@ describe("turns that lie in a chunk from beginning to end", () => {
     assert.deepStrictEqual([counts.includes(14), counts.at(-1)], [false, 7])
     const first = taken(rollout([started("T1"), asked("go"), completed("T1"), ...turn("T2"), ...turn("T3")]))
     assert.deepStrictEqual([first.includes(14), first.at(-1)], [false, 7])
+  })
+
+  it("are not looked for behind the last line, where another rollout was before", () => {
+    // In the same table: first lines of every kind of length, a turn begun behind as many as the next rollout has.
+    const next = [
+      ...turn("T1"),
+      started("T2"),
+      ...Array.from({ length: 12 }, (_, n) => counted(3_000_001 + n)),
+      completed("T2")
+    ]
+    for (let thoughts = 0; thoughts <= next.length; thoughts++) {
+      const items = Array.from({ length: next.length - thoughts }, () => tool)
+      const before = [...Array.from({ length: thoughts }, () => thought("hm")), ...items]
+      for (const counts of [0, 1, 2, 3, 4, 5, 6]) {
+        const lines = before.map((line, at) => (at >= thoughts && at < thoughts + counts ? counted(9) : line))
+        taken(rollout([...lines, started("T9"), asked("x")]))
+        taken(rollout(next))
+      }
+    }
+  })
+
+  it("are looked at one by one where the settings before name nothing that has to be named", () => {
+    const before = [started("T1"), context("T1", { approval_policy: null }), asked("go"), completed("T1")]
+    const lines = [started("T2"), context("T2", { approval_policy: undefined }), completed("T2")]
+    taken(rollout([...before, ...lines, asked("and on")]))
+    assert.notStrictEqual(taken(rollout([...before, ...lines])).at(-1), lines.length)
   })
 
   it("are compared by settings however those are spelled, unless they are very long", () => {

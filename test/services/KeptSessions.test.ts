@@ -271,7 +271,7 @@ describe("a session that is kept", () => {
     { threadId: uuidAt(3, 3) }
   ).build()
 
-  it.effect("is told of as far as it is asked for, and is not held then, nor kept", () =>
+  it.effect("is told of as far as it is asked for, held as far, and not kept", () =>
     Effect.gen(function* () {
       yield* MemoryFiles.use((files) => files.write({ path: many.path, content: many.content }))
       const session = yield* Effect.flatMap(locate(many), (ref) => SessionReconstruction.use((all) => all.restore(ref)))
@@ -286,6 +286,7 @@ describe("a session that is kept", () => {
         const query = { cursor: null, limit, sortDirection: "desc", itemsView: "full" } as const
         const part = yield* kept.recall(ref, newestShown(query))
         assert.deepStrictEqual(turnPage(part?.turns ?? [], query), turnPage(turns, query), `${limit}`)
+        assert.strictEqual(yield* kept.recall(ref, newestShown(query)), part)
       }
       assert.deepStrictEqual(asked, [3, 3, 2, 0])
       assert.strictEqual(yield* kept.recall(ref, 1), yield* kept.recall(ref))
@@ -300,6 +301,15 @@ describe("a session that is kept", () => {
       )
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual([later, none], [[], []])
+
+      // What has grown by much is told whole, so that it is kept.
+      const large = script([S("t9"), um("more"), am("z".repeat(1024 * 1024)), C("t9")]).build().content
+      yield* MemoryFiles.use((files) => files.append(many.path, large.split("\n").slice(1).join("\n")))
+      const { kept: whole, puts: all } = yield* keptOver(() => ({}), before)
+      const told = yield* whole.recall(yield* locate(many), 1)
+      assert.isTrue(told?.turns.every(({ itemsView }) => itemsView === "full"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(all.length, 1)
     }).pipe(Effect.scoped, Effect.provide(inMemory))
   )
 

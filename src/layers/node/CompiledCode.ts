@@ -7,7 +7,7 @@
  *
  * Nothing of `effect` may be imported: this is what loads it.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { Script } from "node:vm"
 import { crc32 } from "node:zlib"
@@ -43,22 +43,26 @@ const read = (file: string): Buffer | undefined => {
 const write = (file: string, code: Buffer): void => {
   const sum = Buffer.alloc(sumBytes)
   sum.writeUInt32LE(crc32(code))
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const unfinished = `${file}.${process.pid}`
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const unfinished = `${file}.${process.pid}`
     writeFileSync(unfinished, Buffer.concat([code, sum]))
     renameSync(unfinished, file)
-  } catch {
-    // Without it the next start is slower, and nothing else.
+  } finally {
+    rmSync(unfinished, { force: true })
   }
 }
 
 const save = (all: ReadonlyArray<Compiled>): void => {
   for (const compiled of all) {
-    const code = compiled.script.createCachedData()
-    if (code.length <= compiled.kept * worthWriting) continue
-    write(compiled.file, code)
-    compiled.kept = code.length
+    try {
+      const code = compiled.script.createCachedData()
+      if (code.length <= compiled.kept * worthWriting) continue
+      write(compiled.file, code)
+      compiled.kept = code.length
+    } catch {
+      // Without it the next start is slower, and nothing else.
+    }
   }
 }
 
@@ -76,15 +80,15 @@ export interface Bundle {
  * `__filename`. Given another folder, the code that was compiled of them is kept there, and used by the next process; a
  * file there that is damaged, or of another V8, is passed over and written anew.
  */
-export const open = (folder: string, kept: string | undefined): Bundle => {
+export const open = (folder: string, cache: string | undefined): Bundle => {
   const loaded = new Map<string, Record<string, unknown>>()
   const compiled: Array<Compiled> = []
 
   const compile = (filename: string): Script => {
     const source = readFileSync(filename)
     const text = source.toString("latin1")
-    if (kept === undefined || source.length < smallest) return new Script(text, { filename })
-    const file = join(kept, `${basename(filename)}-${crc32(source).toString(16)}-${process.version}-${process.arch}`)
+    if (cache === undefined || source.length < smallest) return new Script(text, { filename })
+    const file = join(cache, `${basename(filename)}-${crc32(source).toString(16)}-${process.version}-${process.arch}`)
     const code = read(file)
     const script = new Script(text, { filename, cachedData: code })
     compiled.push({ script, file, kept: script.cachedDataRejected === false ? (code?.length ?? 0) : 0 })
@@ -101,11 +105,17 @@ export const open = (folder: string, kept: string | undefined): Bundle => {
     if (before !== undefined) return before
     const exports: Record<string, unknown> = {}
     loaded.set(specifier, exports)
-    const filename = join(folder, specifier)
-    const module: unknown = compile(filename).runInThisContext()
-    if (typeof module !== "function") throw new TypeError(`${specifier} is not a file of the bundle in ${folder}`)
-    Reflect.apply(module, undefined, [exports, require, filename])
-    return exports
+    try {
+      const filename = join(folder, specifier)
+      const module: unknown = compile(filename).runInThisContext()
+      if (typeof module !== "function") throw new TypeError(`${specifier} is not a file of the bundle in ${folder}`)
+      Reflect.apply(module, undefined, [exports, require, filename])
+      return exports
+    } catch (cause) {
+      // Whoever asks again is told again what is wrong, and does not get a part.
+      loaded.delete(specifier)
+      throw cause
+    }
   }
 
   return {

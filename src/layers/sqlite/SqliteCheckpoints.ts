@@ -48,31 +48,31 @@ export const layerDatabase: Layer.Layer<Checkpoints, never, CatalogDatabase> = L
         )
       }),
       blocks: (ref, version, from) => orNull((sql) => blocksFrom(sql, ref.path, version, from)),
-      keep: (ref, version, { blocks, text }) =>
-        blocks.reduce((sum, { length }) => sum + length, 0) > largest
-          ? Effect.void
-          : Effect.ignore(
-              database.transaction((sql) => {
-                sql.run(
-                  "INSERT OR REPLACE INTO checkpoint (path, version, sum, body) VALUES (?, ?, ?, ?)",
-                  ref.path,
-                  version,
-                  sumOf(text),
-                  text
-                )
-                sql.run("DELETE FROM checkpoint_block WHERE path = ?", ref.path)
-                for (const [number, bytes] of blocks.entries()) {
-                  sql.run(
-                    "INSERT INTO checkpoint_block (path, number, version, sum, bytes) VALUES (?, ?, ?, ?, ?)",
-                    ref.path,
-                    number,
-                    version,
-                    sumOf(bytes),
-                    bytes
-                  )
-                }
-              })
+      keep: Effect.fnUntraced(function* (ref, version, { blocks, text }) {
+        if (blocks.reduce((size, { length }) => size + length, 0) > largest) return
+        // Before others have to wait.
+        const sum = sumOf(text)
+        const rows = blocks.map((bytes, number) => [number, sumOf(bytes), bytes] as const)
+        const kept = database.transaction((sql) => {
+          sql.run(
+            "INSERT OR REPLACE INTO checkpoint (path, version, sum, body) VALUES (?, ?, ?, ?)",
+            ref.path,
+            version,
+            sum,
+            text
+          )
+          sql.run("DELETE FROM checkpoint_block WHERE path = ?", ref.path)
+          for (const row of rows) {
+            sql.run(
+              "INSERT INTO checkpoint_block (path, version, number, sum, bytes) VALUES (?, ?, ?, ?, ?)",
+              ref.path,
+              version,
+              ...row
             )
+          }
+        })
+        yield* Effect.ignore(kept)
+      })
     })
   })
 )
