@@ -3,14 +3,7 @@
  * looks at the members of lines for it.
  */
 import { BACKSLASH, BRACKET, BRACKET_END, QUOTE, standsAt } from "./json"
-import {
-  AGENT_MESSAGE,
-  AGENT_REASONING,
-  BYTES,
-  PIECES,
-  PRINTED,
-  ROW_DETAIL
-} from "./layout"
+import { AGENT_MESSAGE, AGENT_REASONING, BYTES, PIECES, PRINTED, ROW_DETAIL } from "./layout"
 import { ATTACHED_FIRST, ATTACHED_LAST, CLIENT_ID, MEMORY_CITATION, MESSAGE, PHASE, TEXT, TEXT_ELEMENTS } from "./keys"
 
 // Which piece is which; the order is that of `ItemPieces.ts`.

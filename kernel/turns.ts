@@ -127,7 +127,11 @@ function areSettled(row: i32): bool {
   if (load<i32>(place) < 0) return false
   if (!isAsBefore(row, CWD) || !isAsBefore(row, MODEL) || !isAsBefore(row, EFFORT)) return false
   if (!isAsBefore(row, APPROVAL_POLICY) || !isAsBefore(row, APPROVALS_REVIEWER)) return false
-  return !isMissing(row, SUMMARY) && !isMissing(row, SANDBOX_POLICY) && standsAt(memberFrom(row, SANDBOX_POLICY), '{"type":"')
+  return (
+    !isMissing(row, SUMMARY) &&
+    !isMissing(row, SANDBOX_POLICY) &&
+    standsAt(memberFrom(row, SANDBOX_POLICY), '{"type":"')
+  )
 }
 
 function begin(row: i32): void {

@@ -3,38 +3,14 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { printExact } from "../../src/domain/Json.ts"
 import { LineKind, LineTable } from "../../src/domain/LineTable.ts"
-import { printTurns } from "../../src/domain/PrintedTurns.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
-import type { Turn } from "../../src/domain/Turn.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { am, bytesOf, metaOf, rawLines, rb, readLines, S, script, U, um } from "../support/Script.ts"
 import { Line, linesOf, skimInto } from "../support/SkimLines.ts"
+import { told } from "../support/Told.ts"
 
 type Mode = "legacy" | "paginated"
-
-/** The turns as a client is sent them: in pieces, where they are at hand as JSON. */
-const sent = (turns: ReadonlyArray<Turn>): unknown => {
-  const pieces = printTurns({ turns }, printExact)
-  return JSON.parse(pieces === null ? printExact({ turns }) : Buffer.concat(pieces).toString())
-}
-
-/** All that is told, read out once: what is lazy is made. Findings are left out: what is not looked at is not found. */
-const told = (projection: SessionProjection.SessionProjection) => {
-  const result = projection.result()
-  const { context, turns } = result
-  return {
-    ...result,
-    diagnostics: [],
-    diagnosticCount: 0,
-    context: { base: context.base, entries: context.entries },
-    turns: turns.map(({ turn, ...opened }) => ({ ...opened, turn: { ...turn, items: turn.items } })),
-    sent: sent(turns.map(({ turn }) => turn)),
-    nextItemId: projection.nextItemId(),
-    meta: projection.meta()
-  }
-}
 
 /** The rollout read whole, and skimmed where that goes, in chunks of `size` bytes; `taken`: how many lines that were. */
 const both = (bytes: Uint8Array, mode: Mode = "legacy", size = bytes.length) => {

@@ -4,10 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { printExact } from "../../src/domain/Json.ts"
 import { makeLineScanner } from "../../src/domain/LineScanner.ts"
 import { LineTable } from "../../src/domain/LineTable.ts"
-import { printTurns } from "../../src/domain/PrintedTurns.ts"
 import { readLine } from "../../src/domain/RolloutLine.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import type { HistoryMode } from "../../src/domain/Thread.ts"
@@ -15,6 +13,7 @@ import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { counted, event, lineOf, thought } from "../support/Lines.ts"
 import { bytesOf, metaOf, readLines } from "../support/Script.ts"
 import { Line, linesOf } from "../support/SkimLines.ts"
+import { told } from "../support/Told.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -60,23 +59,6 @@ const turn = (id: string, ...more: ReadonlyArray<string>) => [
   counted(7),
   completed(id)
 ]
-
-/** All that is told: what is lazy is made. */
-const told = (projection: SessionProjection.SessionProjection) => {
-  const result = projection.result()
-  const turns = result.turns.map(({ turn }) => turn)
-  return {
-    ...result,
-    diagnostics: [],
-    diagnosticCount: 0,
-    context: { base: result.context.base, entries: result.context.entries },
-    turns: result.turns.map(({ turn, ...opened }) => ({ ...opened, turn: { ...turn, items: turn.items } })),
-    sent: JSON.parse(Buffer.concat(printTurns({ turns }, printExact) ?? [bytesOf(printExact({ turns }))]).toString()),
-    nextItemId: projection.nextItemId(),
-    isWhole: projection.isWhole(),
-    isAtRest: projection.isAtRest()
-  }
-}
 
 /** Takes the rollout in chunks, and tells the same as reading it line by line; how many lines each skimming took. */
 const taken = (bytes: Uint8Array, mode: HistoryMode = "legacy", size = bytes.length): ReadonlyArray<number> => {
