@@ -48,31 +48,40 @@ export const layerDatabase: Layer.Layer<Checkpoints, never, CatalogDatabase> = L
         )
       }),
       blocks: (ref, version, from) => orNull((sql) => blocksFrom(sql, ref.path, version, from)),
-      keep: Effect.fnUntraced(function* (ref, version, { blocks, text }) {
-        if (blocks.reduce((size, { length }) => size + length, 0) > largest) return
-        // Before others have to wait.
-        const sum = sumOf(text)
-        const rows = blocks.map((bytes, number) => [number, sumOf(bytes), bytes] as const)
-        const kept = database.transaction((sql) => {
-          sql.run(
-            "INSERT OR REPLACE INTO checkpoint (path, version, sum, body) VALUES (?, ?, ?, ?)",
-            ref.path,
-            version,
-            sum,
-            text
-          )
-          sql.run("DELETE FROM checkpoint_block WHERE path = ?", ref.path)
-          for (const row of rows) {
-            sql.run(
-              "INSERT INTO checkpoint_block (path, version, number, sum, bytes) VALUES (?, ?, ?, ?, ?)",
-              ref.path,
-              version,
-              ...row
+      // Statement by statement, so that nobody waits for megabytes. As long as there is no row nothing was kept, and blocks
+      // of two versions are none.
+      keep: Effect.fnUntraced(
+        function* ({ path }, version, { blocks, text }) {
+          if (blocks.reduce((size, { length }) => size + length, 0) > largest) return
+          yield* database.use((sql) => {
+            sql.run("DELETE FROM checkpoint WHERE path = ?", path)
+            sql.run("DELETE FROM checkpoint_block WHERE path = ?", path)
+          })
+          for (const [number, bytes] of blocks.entries()) {
+            yield* database.use((sql) =>
+              sql.run(
+                "INSERT OR REPLACE INTO checkpoint_block (path, number, version, sum, bytes) VALUES (?, ?, ?, ?, ?)",
+                path,
+                number,
+                version,
+                sumOf(bytes),
+                bytes
+              )
             )
+            yield* Effect.yieldNow
           }
-        })
-        yield* Effect.ignore(kept)
-      })
+          yield* database.use((sql) =>
+            sql.run(
+              "INSERT OR REPLACE INTO checkpoint (path, version, sum, body) VALUES (?, ?, ?, ?)",
+              path,
+              version,
+              sumOf(text),
+              text
+            )
+          )
+        },
+        (kept) => Effect.ignore(kept)
+      )
     })
   })
 )
