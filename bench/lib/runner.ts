@@ -3,6 +3,7 @@
  * files.
  */
 import { Console, Effect } from "effect"
+import { spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { copyOf, expected, type Expected, forget, grow, type HomeCopy, restore } from "./homes.ts"
@@ -72,6 +73,12 @@ const bring = Effect.fnUntraced(function* (peer: Peer, copy: HomeCopy, state: St
   return state === "stale" ? grow(copy) : expected(copy.input)
 })
 
+/** Has the disk have what was written: by an earlier run, whose forks may be half a gigabyte, and for this one. */
+const settle = (): void => {
+  // Where there is no such command, runs are as they come.
+  spawnSync("sync", { stdio: "ignore" })
+}
+
 /** The samples of a scenario; a run that failed says why, and the others go on. */
 export const runScenario = Effect.fnUntraced(function* (
   scenario: Scenario,
@@ -83,6 +90,7 @@ export const runScenario = Effect.fnUntraced(function* (
   const names = Object.keys(scenario.jobs)
   const one = Effect.fnUntraced(function* (peer: Peer, state: State, copy: HomeCopy) {
     const found: Expected = yield* bring(peer, copy, state)
+    settle()
     const run: Run = { peer, state, copy, expected: found }
     return yield* Effect.scoped(scenario.measure(run))
   })
