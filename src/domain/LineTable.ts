@@ -6,10 +6,7 @@
  * twice as long as any later one. Where there is no WebAssembly there is no table, and every line is read whole: slower,
  * and the same. Measured in docs/performance.md, "Reading".
  */
-import { Option } from "effect"
-import { bytesOfBase64 } from "./ByteSearch.ts"
-import { kernelPieces } from "./ItemPieces.ts"
-import { lineKernel } from "./LineKernel.ts"
+import { type Address, type Kernel, makeKernel } from "./KernelInstance.ts"
 
 /** What a line is known as; the numbers are the kernel's (`kernel/layout.ts`). */
 export const LineKind = {
@@ -113,75 +110,6 @@ const OFFSET = 6
 const referenceRoom = 4096
 
 const NEWLINE = 0x0a
-const pageBytes = 65_536
-/** Bytes that may be looked at behind a line's end. */
-const slack = 64
-
-/** The part of the platform's WebAssembly that is used. */
-interface Platform {
-  readonly Memory: new (options: { readonly initial: number }) => {
-    readonly buffer: ArrayBuffer
-    readonly grow: (pages: number) => number
-  }
-  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object
-  readonly Instance: new (
-    module: object,
-    imports: { readonly env: { readonly memory: object } }
-  ) => { readonly exports: Kernel }
-}
-
-type Address = { readonly value: number }
-
-interface Kernel {
-  readonly ROWS: Address
-  readonly OFFSETS: Address
-  readonly LINES: Address
-  readonly LENGTHS: Address
-  readonly USERS: Address
-  readonly PASSAGE: Address
-  readonly PIECES: Address
-  readonly PRINTED: Address
-  readonly TURN_ROWS: Address
-  readonly REFERENCE: Address
-  readonly BYTES: Address
-  readonly takeTurns: (at: number, count: number, laid: number, first: number, line: number, offset: number) => number
-  readonly takePassage: (
-    at: number,
-    count: number,
-    laid: number,
-    first: number,
-    before: number,
-    reasons: number,
-    line: number,
-    offset: number
-  ) => number
-  readonly look: (from: number, to: number, laid: number) => number
-}
-
-declare const WebAssembly: Platform | undefined
-
-const compile = Option.liftThrowable((platform: Platform) => new platform.Module(bytesOfBase64(lineKernel)))
-
-const layPieces = (memory: ArrayBuffer, at: number): void => {
-  const bytes = new Uint8Array(memory)
-  const places = new Int32Array(memory, at, kernelPieces.length * 2)
-  let next = at + places.byteLength
-  for (const [index, piece] of kernelPieces.entries()) {
-    bytes.set(piece, next)
-    places[index * 2] = next
-    next += piece.length
-    places[index * 2 + 1] = next
-  }
-}
-
-/** Room for this many bytes, and for the rows before them. */
-const instantiate = Option.liftThrowable((platform: Platform, module: object, room: number) => {
-  const memory = new platform.Memory({ initial: 1 })
-  const { exports } = new platform.Instance(module, { env: { memory } })
-  memory.grow(Math.ceil((exports.BYTES.value + room + slack) / pageBytes) - 1)
-  layPieces(memory.buffer, exports.PIECES.value)
-  return { memory: memory.buffer, kernel: exports }
-})
 
 /** The items of the model's conversation in a passage, a place in each column for one. Good until the next is taken. */
 export interface FiledItems {
@@ -254,7 +182,6 @@ export interface BeforeTurns {
   readonly reference: ReadonlyArray<Uint8Array> | null
 }
 
-let compiled: Option.Option<object> | null = null
 // As many as were ever in use at once: each is for one reader, until it gives it back.
 const idle: Array<LineTable> = []
 
@@ -289,12 +216,9 @@ export class LineTable {
   static borrow(room = 0): LineTable | null {
     const known = room <= LineTable.usualRoom ? idle.pop() : undefined
     if (known !== undefined) return known
-    const platform = typeof WebAssembly === "object" ? WebAssembly : undefined
-    if (platform === undefined) return null
-    compiled ??= compile(platform)
     const size = Math.max(room, LineTable.usualRoom)
-    const made = Option.flatMap(compiled, (module) => instantiate(platform, module, size))
-    return Option.getOrNull(Option.map(made, ({ kernel, memory }) => new LineTable(memory, kernel, size)))
+    const made = makeKernel(size)
+    return made === null ? null : new LineTable(made.memory, made.kernel, size)
   }
 
   /** Whoever has borrowed it is done with it. */
