@@ -25,7 +25,6 @@ export const APPROVAL_POLICY: i32 = 22
 export const APPROVALS_REVIEWER: i32 = 23
 export const SUMMARY: i32 = 24
 export const SANDBOX_POLICY: i32 = 25
-const PERMISSION_PROFILE: i32 = 26
 
 /** Which of them has this key; -1 for any other. */
 export function keyIndex(at: i32, length: i32): i32 {
@@ -63,8 +62,7 @@ export function keyIndex(at: i32, length: i32): i32 {
       return standsAt(at, "memory_citation") ? MEMORY_CITATION : standsAt(at, "approval_policy") ? APPROVAL_POLICY : -1
     case 18:
       if (standsAt(at, "last_agent_message")) return LAST_AGENT_MESSAGE
-      if (standsAt(at, "approvals_reviewer")) return APPROVALS_REVIEWER
-      return standsAt(at, "permission_profile") ? PERMISSION_PROFILE : -1
+      return standsAt(at, "approvals_reviewer") ? APPROVALS_REVIEWER : -1
     case 20:
       return standsAt(at, "model_context_window") ? MODEL_CONTEXT_WINDOW : -1
     default:

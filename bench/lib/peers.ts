@@ -46,8 +46,12 @@ export const genuine = Effect.gen(function* () {
   return found
 })
 
+const passedOn = ["TMPDIR", "NODE_DISABLE_COMPILE_CACHE"]
+
 const environmentOf = (home: string) => ({
-  ...(process.env["TMPDIR"] === undefined ? {} : { TMPDIR: process.env["TMPDIR"] }),
+  ...Object.fromEntries(
+    passedOn.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+  ),
   HOME: homedir(),
   PATH: process.env["PATH"] ?? "/usr/bin:/bin",
   CODEX_HOME: home,

@@ -95,8 +95,8 @@ export const runScenario = Effect.fnUntraced(function* (
     return yield* Effect.scoped(scenario.measure(run))
   })
   // Rethread keeps what was compiled of it; genuine servers were compiled before they came here.
-  for (const peer of peers) {
-    const [state] = peer.isRethread ? scenario.states(peer) : []
+  for (const peer of peers.filter(({ isRethread }) => isRethread)) {
+    const [state] = scenario.states(peer)
     if (state !== undefined) yield* Effect.ignore(one(peer, state, homes.copy(peer, scenario.input)))
   }
   for (let run = 0; run < runs; run++) {

@@ -31,7 +31,12 @@ const changed = (file: string): number => statSync(join(root, file), { throwIfNo
 
 /** Builds `dist` where it is older than what it is made of. The licences are what a build writes last. */
 export const ensureBuilt = (): void => {
-  const sources = Math.max(newest("src"), changed("tsconfig.build.json"), changed("scripts/build.ts"))
+  const sources = Math.max(
+    newest("src"),
+    changed("tsconfig.build.json"),
+    changed("scripts/build.ts"),
+    changed("scripts/lib/bundle.ts")
+  )
   if (changed("dist/bin/THIRD-PARTY-LICENSES.txt") > sources) return
   console.log("dist is older than the sources: building")
   const build = spawnSync(process.execPath, [join(root, "scripts/build.ts")], { cwd: root, stdio: "inherit" })

@@ -2,9 +2,8 @@
  * Looks over the lines of a rollout, a chunk at a time: where each ends, what it is, where in it is what the projections
  * need. What a line is not known as is `unknown`, and has to be read whole (`RolloutLine.readLine`).
  *
- * The looking is done by WebAssembly (`kernel/`), which is quick from its first line on: in JavaScript a first reading takes
- * twice as long as any later one. Where there is no WebAssembly there is no table, and every line is read whole: slower,
- * and the same. Measured in docs/performance.md, "Reading".
+ * The looking is done by WebAssembly (`kernel/`), which is quick from its first line on, where JavaScript has to be compiled first
+ * (docs/decisions.md). Where there is no WebAssembly there is no table, and every line is read whole: slower, and the same.
  */
 import { type Address, type Kernel, makeKernel } from "./KernelInstance.ts"
 
@@ -56,8 +55,7 @@ const keys = [
   "approval_policy",
   "approvals_reviewer",
   "summary",
-  "sandbox_policy",
-  "permission_profile"
+  "sandbox_policy"
 ] as const
 export type LineKey = (typeof keys)[number]
 

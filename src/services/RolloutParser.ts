@@ -60,7 +60,7 @@ export class RolloutParser extends Context.Service<
 }
 
 const make = (maxLineBytes: number): RolloutParser["Service"] => {
-  // The first table takes a millisecond to make, for which the first client would wait.
+  // Else the first client would wait for the first table to be made.
   LineTable.borrow()?.giveBack()
   return RolloutParser.of({
     lines: <E, R>(bytes: Stream.Stream<Uint8Array, E, R>) =>

@@ -1,11 +1,13 @@
 /**
- * Rethread as peers: in this process, and as the program, bundled from the sources as they are, over stdio and over
- * WebSocket.
+ * Rethread as peers: in this process, and as the program that is published, made of the sources as they are, over stdio
+ * and over WebSocket.
  */
 import { NodeCrypto, NodeServices } from "@effect/platform-node"
 import { Context, Effect, Layer, type Scope } from "effect"
+import { cpSync } from "node:fs"
 import { join } from "node:path"
-import { build } from "rolldown"
+import { bundleProgram } from "../../scripts/lib/bundle.ts"
+import { root } from "../../scripts/lib/sources.ts"
 import * as CodexHomeConfig from "../../src/layers/codex-home/CodexHomeConfig.ts"
 import * as CodexHomeStore from "../../src/layers/codex-home/CodexHomeStore.ts"
 import * as Handlers from "../../src/rpc/codex/Handlers.ts"
@@ -51,7 +53,7 @@ export const inProcess: Peer = {
   serve: (home) => serveInProcess(home.directory)
 }
 
-/** The program as one file, which starts several times faster than a thousand modules. */
+/** The program as it is published. */
 export class Bundle extends Context.Service<
   Bundle,
   {
@@ -61,20 +63,14 @@ export class Bundle extends Context.Service<
   static readonly layer: Layer.Layer<Bundle> = Layer.effect(
     Bundle,
     Effect.gen(function* () {
-      const file = join(yield* temporaryDirectory("program"), "rethread.mjs")
-      yield* Effect.promise(() =>
-        build({
-          input: join(import.meta.dirname, "../../src/cli/main.ts"),
-          platform: "node",
-          logLevel: "warn",
-          output: { file, format: "esm", codeSplitting: false }
-        })
-      )
+      const folder = yield* temporaryDirectory("program")
+      cpSync(join(root, "bin"), join(folder, "bin"), { recursive: true })
+      yield* Effect.promise(() => bundleProgram(join(folder, "dist/bin")))
       return Bundle.of({
         program: (home, ...args) => ({
           command: process.execPath,
-          args: [file, "app-server", "--codex-home", home, ...args],
-          env: { NO_COLOR: "1" }
+          args: [join(folder, "bin/rethread.mjs"), "app-server", "--codex-home", home, ...args],
+          env: { NO_COLOR: "1", NODE_COMPILE_CACHE: folder }
         })
       })
     })

@@ -19,7 +19,7 @@ const both = (bytes: Uint8Array, mode: Mode = "legacy", size = bytes.length) => 
   for (const line of lines) full.step(line, 0)
 
   const skimmed = SessionProjection.make(metaOf(lines), mode)
-  const taken = skimInto(skimmed, bytes, size)
+  const taken = skimInto(skimmed, bytes, size).reduce((sum, lines) => sum + lines, 0)
   return { full, skimmed, taken }
 }
 

@@ -4,15 +4,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { makeLineScanner } from "../../src/domain/LineScanner.ts"
 import { LineTable } from "../../src/domain/LineTable.ts"
-import { readLine } from "../../src/domain/RolloutLine.ts"
 import * as SessionProjection from "../../src/domain/SessionProjection.ts"
 import type { HistoryMode } from "../../src/domain/Thread.ts"
 import { uuidAt } from "../../src/testing/RolloutBuilder.ts"
 import { counted, event, lineOf, thought } from "../support/Lines.ts"
 import { bytesOf, metaOf, readLines } from "../support/Script.ts"
-import { Line, linesOf } from "../support/SkimLines.ts"
+import { Line, linesOf, skimInto } from "../support/SkimLines.ts"
 import { told } from "../support/Told.ts"
 
 type Fields = Readonly<Record<string, unknown>>
@@ -66,23 +64,7 @@ const taken = (bytes: Uint8Array, mode: HistoryMode = "legacy", size = bytes.len
   const full = SessionProjection.make(metaOf(lines), mode)
   for (const line of lines) full.step(line, 0)
   const projection = SessionProjection.make(metaOf(lines), mode)
-  const scanner = makeLineScanner()
-  const counts: Array<number> = []
-  for (let at = 0; at < bytes.length; at += size) {
-    const chunk = bytes.slice(at, at + size)
-    scanner.push(
-      chunk,
-      (raw) => projection.step(readLine(raw), 0),
-      (looked, count) => {
-        const skimmed = projection.skim(looked, count, 0)
-        if (skimmed > 0) counts.push(skimmed)
-        return skimmed
-      }
-    )
-    // What is kept is a copy.
-    chunk.fill(0x2a)
-  }
-  scanner.finish((raw) => projection.step(readLine(raw), 0))
+  const counts = skimInto(projection, bytes, size)
   if (!projection.isUncertain()) assert.deepStrictEqual(told(projection), told(full))
   return counts
 }

@@ -85,23 +85,26 @@ describe("a catalog that begins", () => {
     Effect.gen(function* () {
       const home = yield* folder
       put(home, 1)
-      const source = { subagent: { thread_spawn: { parent_thread_id: id(1), depth: 1 } } }
-      const child = rollout({ threadId: id(2), createdAt: t0 + 2000, source })
-        .turn({ user: "words of a child" })
-        .build()
-      writeFileSync(join(home, child.path), child.bytes)
+      // Whose thread the last one is only the rollout between tells.
+      for (const n of [2, 3]) {
+        const source = { subagent: { thread_spawn: { parent_thread_id: id(n - 1), depth: n - 1 } } }
+        const child = rollout({ threadId: id(n), createdAt: t0 + n * 1000, source })
+          .turn({ user: "words of a child" })
+          .build()
+        writeFileSync(join(home, child.path), child.bytes)
+      }
       const sourceKinds = ["cli", "vscode", "subAgent"] as const
       yield* Effect.gen(function* () {
-        assert.deepStrictEqual(yield* ids({ sourceKinds: ["subAgentThreadSpawn"] }), [id(2)])
-        assert.deepStrictEqual(yield* ids({ ancestorThreadId: ThreadId.make(id(1)) }), [id(2)])
+        assert.deepStrictEqual(yield* ids({ sourceKinds: ["subAgentThreadSpawn"] }), [id(3), id(2)])
+        assert.deepStrictEqual(yield* ids({ ancestorThreadId: ThreadId.make(id(1)) }), [id(3), id(2)])
       }).pipe(Effect.provide(sqlite(home)))
       rmSync(join(home, catalogFile))
       yield* Effect.gen(function* () {
-        assert.deepStrictEqual(yield* ids({ sourceKinds }), [id(2), id(1)])
+        assert.deepStrictEqual(yield* ids({ sourceKinds }), [id(3), id(2), id(1)])
         const { data } = yield* search("WORDS of", { sourceKinds })
         assert.deepStrictEqual(
           data.map((found) => found.thread.id as string),
-          [id(2), id(1)]
+          [id(3), id(2), id(1)]
         )
       }).pipe(Effect.provide(sqlite(home)))
     }).pipe(Effect.scoped)

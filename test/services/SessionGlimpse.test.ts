@@ -237,14 +237,19 @@ const turnsIn = (result: JsonRecord): ReadonlyArray<unknown> => {
 /** The whole thread: it is there only when all of it was read. */
 const whole = (client: LiveClient) => client.ask("thread/read", { threadId, includeTurns: true })
 
+/** A store that lets nobody read a rollout whole, which looks at it first, before the gate is open. */
+const gated = () => {
+  const gate = Deferred.makeUnsafe<void>()
+  const store: LiveServerOptions["store"] = (store) => ({
+    ...store,
+    stat: (ref) => Effect.andThen(Deferred.await(gate), store.stat(ref))
+  })
+  return { gate, store }
+}
+
 describe("a client that comes without asking for turns", () => {
   it.effect("is answered, then told of the usage once, and nobody else is", () => {
-    const gate = Deferred.makeUnsafe<void>()
-    const store: LiveServerOptions["store"] = (store) => ({
-      ...store,
-      // Read whole, a rollout is looked at first.
-      stat: (ref) => Effect.andThen(Deferred.await(gate), store.stat(ref))
-    })
+    const { gate, store } = gated()
     return withServer({ files: [rollout], store }, (connected) =>
       Effect.gen(function* () {
         const [client, bystander] = [yield* connected, yield* connected]
@@ -341,11 +346,7 @@ describe("a client that comes without asking for turns", () => {
     ["nothing that is nobody's any more", [rb(5)], 0, ["T5"]]
   ] as const) {
     it.effect(`hears later of ${what} before the thread was loaded`, () => {
-      const gate = Deferred.makeUnsafe<void>()
-      const store: LiveServerOptions["store"] = (store) => ({
-        ...store,
-        stat: (ref) => Effect.andThen(Deferred.await(gate), store.stat(ref))
-      })
+      const { gate, store } = gated()
       return withServer({ files: [rollout], store }, (connected) =>
         Effect.gen(function* () {
           const client = yield* connected

@@ -382,10 +382,14 @@ export const linesOf = (lines: ReadonlyArray<Line>, options: Parameters<typeof r
   return Uint8Array.from([...first, ...parts.flat()])
 }
 
-/** Takes a rollout into the projection in chunks of `size` bytes, skimming where that goes; how many lines that were. */
-export const skimInto = (projection: SessionProjection, bytes: Uint8Array, size = bytes.length): number => {
+/** Takes a rollout into the projection in chunks of `size` bytes, skimming where that goes; how many lines each skimming took. */
+export const skimInto = (
+  projection: SessionProjection,
+  bytes: Uint8Array,
+  size = bytes.length
+): ReadonlyArray<number> => {
   const scanner = makeLineScanner()
-  let taken = 0
+  const taken: Array<number> = []
   for (let at = 0; at < bytes.length; at += size) {
     // The scanner may not keep a chunk: what it was given is overwritten.
     const chunk = bytes.slice(at, at + size)
@@ -394,7 +398,7 @@ export const skimInto = (projection: SessionProjection, bytes: Uint8Array, size 
       (raw) => projection.step(readLine(raw), 0),
       (lines, count) => {
         const skimmed = projection.skim(lines, count, 0)
-        taken += skimmed
+        if (skimmed > 0) taken.push(skimmed)
         return skimmed
       }
     )

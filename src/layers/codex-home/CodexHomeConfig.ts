@@ -6,6 +6,7 @@
  */
 import { Effect, Layer, Option, Path, Result, Schema } from "effect"
 import { Toml } from "effect/encoding"
+import { readFileSync } from "node:fs"
 import { isRecord, type JsonRecord, own } from "../../domain/Json.ts"
 import {
   ApprovalPolicy,
@@ -15,7 +16,7 @@ import {
   type SettingsSource
 } from "../../domain/ThreadSettings.ts"
 import { type ModelProvider, ServerConfig } from "../../services/ServerConfig.ts"
-import { fileStat, fileText } from "./FileVersion.ts"
+import { fileFailure, fileStat } from "./FileVersion.ts"
 
 export interface CodexHomeConfigOptions {
   /** The home's directory; `config.toml` lies in it. */
@@ -216,12 +217,12 @@ const make = Effect.fnUntraced(function* ({ cwd, home, overrides = [] }: CodexHo
   const version = Effect.map(Effect.option(fileStat(file)), (stat) =>
     Option.match(stat, { onNone: () => "missing", onSome: ({ version }) => version })
   )
+  const text = Effect.try({ try: () => readFileSync(file, "utf8"), catch: (cause) => fileFailure(cause).message })
   // Looked at and read at once: hundreds of clients may come together, and the first of them reads for all.
   const current: Effect.Effect<Parsed> = Effect.gen(function* () {
     const now = yield* version
     if (parsed?.version === now) return parsed
-    const text = now === "missing" ? Result.succeed("") : yield* Effect.result(fileText(file))
-    parsed = { ...parse(Result.mapError(text, (error) => error.message)), version: now }
+    parsed = { ...parse(now === "missing" ? Result.succeed("") : yield* Effect.result(text)), version: now }
     return parsed
   })
 

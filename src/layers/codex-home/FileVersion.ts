@@ -3,7 +3,7 @@
  * times to milliseconds, which is too coarse for two writes in a row.
  */
 import { Effect, type PlatformError } from "effect"
-import { type BigIntStats, readFileSync, statSync } from "node:fs"
+import { type BigIntStats, statSync } from "node:fs"
 import type { RolloutStat } from "../../services/RolloutStore.ts"
 
 /** Why a call to the operating system failed: its code (`ENOENT`, …) and its words. */
@@ -67,13 +67,3 @@ export const fileStatNow = (path: string): RolloutStat | null => {
     return null
   }
 }
-
-/** The text of a small file, at once, as {@link fileStat} is told at once. */
-export const fileText = (path: string): Effect.Effect<string, FileFailure> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(readFileSync(path, "utf8"))
-    } catch (cause) {
-      return Effect.fail(fileFailure(cause))
-    }
-  })

@@ -15,7 +15,7 @@ import { crc32 } from "node:zlib"
 /** Bytes at the end of a kept file: the sum of those before. V8 does not look for damage, and ends the process on it. */
 const sumBytes = 4
 
-/** Smaller files are compiled as fast as anything could be read. */
+/** Files with fewer bytes have too little code to be worth one more file that a start reads. */
 const smallest = 16 * 1024
 
 /** How many times what was read has to have grown before it is written again. */
